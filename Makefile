@@ -1,0 +1,87 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+READY := $(VENV)/.ready
+CONFIG ?= configs/dataprep/demo.yaml
+JOB = $(RUN) jobs.$@ --config $(CONFIG) $(addprefix --set ,$(SET))
+
+##@ Everyday
+.PHONY: help demo test check format
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+	     /^[a-z-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nVariables: CONFIG=file.yaml  SET="key=value key=value"  MASTER=spark://…  PYTHON=python3.12\n'
+
+demo: $(READY) ## Set up, write the sample corpora, run the whole main job on them
+	@$(RUN) jobs.samples --config configs/dataprep/demo.yaml
+	@$(RUN) jobs.prepare --config configs/dataprep/demo.yaml
+
+test: $(READY) ## Set up, then run the tests
+	@OMP_NUM_THREADS=1 $(RUN) pytest -q $(TESTS)
+
+check: $(READY) ## Format check, lint, types, import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(READY) ## Format and fix what can be fixed
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
+.PHONY: prepare annotate dedup shards report samples
+prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
+	@$(JOB)
+
+annotate: $(READY) ## Only read and measure
+	@$(JOB)
+
+dedup: $(READY) ## Up to the deduplication decisions
+	@$(JOB)
+
+shards: $(READY) ## Up to the shards, from what is committed
+	@$(JOB)
+
+report: $(READY) ## Write the report of a finished run again
+	@$(JOB)
+
+samples: $(READY) ## Write the sample corpora of the demo
+	@$(JOB)
+
+##@ Upkeep
+.PHONY: setup bench golden lock clean
+setup: $(READY) ## Make the environment: packages as locked, and a Java if the machine has none
+
+# pip rather than another installer: it honours the indexes and wheel folders that the machine is set up for.
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; Python 3.11 or later is needed." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: $(PYTHON) is older than 3.11, which Spark 4.3 needs; pass PYTHON=python3.11." >&2; exit 2; }
+	@echo "setting up $(VENV) (a minute or two, once) …"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dataprep,dev]'
+	@$(RUN) jobs.java
+	@touch $@
+
+bench: $(READY) ## Throughput of kernels, annotation and the whole run beside its floors
+	@$(RUN) benchmarks.bench_kernels
+	@$(RUN) benchmarks.bench_pipeline
+
+golden: $(READY) ## Rewrite the golden file of the hash family; review the difference before you commit it
+	@$(RUN) tests.dataprep.kernels.golden
+
+lock: $(READY) ## Resolve constraints.txt anew
+	@$(VENV)/bin/pip install --quiet uv
+	@$(VENV)/bin/uv pip compile --universal --python-version 3.11 pyproject.toml --all-extras \
+	  --no-header --no-annotate --upgrade -q -o constraints.txt
+
+clean: ## Remove runs, samples and caches; the environment stays
+	rm -rf runs samples .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

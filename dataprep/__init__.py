@@ -1,0 +1,1 @@
+"""Spark transformations from raw multilingual text to tokenised shards. Read `pipeline.py` first."""

@@ -1,0 +1,249 @@
+"""Validated settings of the data pipeline. All defaults live here and nowhere else.
+
+Settings are grouped by effect. *Algorithm* settings change the result and are part of a run's identity (their hash is
+in every stage record and in the manifest). *Engine* settings (memory, partitions, how files are cut) must not change
+a single byte of the shards; a test holds them to it. *Place* settings say where things are.
+"""
+
+import hashlib
+import json
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from dataprep.locales import LOCALES
+
+Format = Literal["mc4", "cc100", "wikipedia", "opensubtitles", "jsonl", "parquet"]
+
+
+class StrictConfig(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceConfig(StrictConfig):
+    """One corpus: where its files are and how they are read."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="name in ledger, report and shards")
+    format: Format = Field(description="input format")
+    paths: list[str] = Field(
+        min_length=1, description="files or glob patterns (** works), relative to input_root"
+    )
+    language: str | None = Field(
+        default=None, description="declared language of every file; null: taken from each file's name"
+    )
+    priority: int = Field(
+        default=1,
+        ge=0,
+        le=127,
+        description="of two duplicates, the source with the lower number keeps its copy",
+    )
+
+
+class NormaliseConfig(StrictConfig):
+    """What the text is brought to before anything is measured."""
+
+    repair_mojibake: bool = Field(
+        default=True, description="undo UTF-8 that was read as a one-byte code page (ftfy)"
+    )
+    private_data: Literal["replace", "keep"] = Field(
+        default="replace",
+        description="e-mail, IP addresses and international phone numbers: placeholder, or as is",
+    )
+
+
+class LanguageIdConfig(StrictConfig):
+    """fastText language identification."""
+
+    model: str | None = Field(
+        default=None, description="path of a fastText model; null: lid.176.ftz, built in"
+    )
+    max_bytes: int = Field(default=1200, ge=100, description="UTF-8 bytes of a document shown to the model")
+
+
+class RulesConfig(StrictConfig):
+    """Thresholds on signals. A null threshold switches its rule off; bounds are inclusive: the bound itself is kept.
+
+    The paper and section of each rule stand beside it in `filter/rules.py`.
+    """
+
+    min_language_score: float | None = Field(default=0.3, ge=0, le=1)
+    wrong_language_score: float | None = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="drop when another language than the declared one reaches this score",
+    )
+    min_words: int | None = Field(default=20, ge=0, description="words, where the script separates words")
+    max_words: int | None = Field(default=100_000, ge=1)
+    min_characters: int | None = Field(
+        default=40, ge=0, description="characters, in Han, Kana, Thai and the like"
+    )
+    max_characters: int | None = Field(default=400_000, ge=1)
+    min_mean_word_length: float | None = Field(default=1.5, ge=0)
+    max_mean_word_length: float | None = Field(default=18, ge=0)
+    min_alpha_fraction: float | None = Field(default=0.6, ge=0, le=1)
+    max_symbol_to_word_ratio: float | None = Field(default=0.1, ge=0)
+    max_bullet_line_fraction: float | None = Field(default=0.9, ge=0, le=1)
+    max_ellipsis_line_fraction: float | None = Field(default=0.3, ge=0, le=1)
+    min_terminal_line_fraction: float | None = Field(
+        default=0.12, ge=0, le=1, description="written form only"
+    )
+    max_short_line_fraction: float | None = Field(default=0.67, ge=0, le=1, description="written form only")
+    max_newline_ratio: float | None = Field(default=0.3, ge=0, le=1, description="written form only")
+    max_duplicate_line_fraction: float | None = Field(default=0.3, ge=0, le=1)
+    max_duplicate_line_char_fraction: float | None = Field(default=0.2, ge=0, le=1)
+    max_top_2gram_fraction: float | None = Field(default=0.20, ge=0, le=1)
+    max_top_3gram_fraction: float | None = Field(default=0.18, ge=0, le=1)
+    max_top_4gram_fraction: float | None = Field(default=0.16, ge=0, le=1)
+    max_duplicate_5gram_fraction: float | None = Field(default=0.15, ge=0, le=1)
+    max_duplicate_6gram_fraction: float | None = Field(default=0.14, ge=0, le=1)
+    max_duplicate_7gram_fraction: float | None = Field(default=0.13, ge=0, le=1)
+    max_duplicate_8gram_fraction: float | None = Field(default=0.12, ge=0, le=1)
+    max_duplicate_9gram_fraction: float | None = Field(default=0.11, ge=0, le=1)
+    max_duplicate_10gram_fraction: float | None = Field(default=0.10, ge=0, le=1)
+    max_curly_braces_per_1000: float | None = Field(default=2.0, ge=0)
+    max_replacement_characters_per_1000: float | None = Field(default=1.0, ge=0)
+    drop_lorem_ipsum: bool = True
+
+
+class NearDedupConfig(StrictConfig):
+    """MinHash-LSH with exact verification."""
+
+    num_bands: int = Field(
+        default=20, ge=1, le=256, description="LSH bands; more bands, more candidate pairs"
+    )
+    rows_per_band: int = Field(
+        default=8, ge=1, le=64, description="hashes per band; more rows, fewer candidates"
+    )
+    min_jaccard: float = Field(
+        default=0.8, gt=0, le=1, description="exact Jaccard from which a pair is a duplicate"
+    )
+    seed: int = Field(default=1, ge=0, description="seed of the hash family")
+
+
+class BalanceConfig(StrictConfig):
+    """Temperature sampling of locales."""
+
+    alpha: float = Field(
+        default=0.3, ge=0, le=1, description="share ∝ tokens**alpha; 1 keeps the natural shares"
+    )
+    budget_tokens: int | None = Field(
+        default=None, ge=1, description="tokens to be drawn in training; null: as many as the train split has"
+    )
+
+
+class TokenizerConfig(StrictConfig):
+    """SentencePiece unigram with byte fallback, trained here or given."""
+
+    model: str | None = Field(
+        default=None, description="path of an existing SentencePiece model; null: train one"
+    )
+    vocab_size: int = Field(
+        default=32_000, ge=400, description="upper bound; small corpora may give fewer pieces"
+    )
+    sample_bytes: int = Field(default=50_000_000, ge=10_000, description="UTF-8 bytes of text to train on")
+    character_coverage: float = Field(
+        default=0.9999, gt=0.9, le=1, description="the rest is spelled in bytes"
+    )
+    num_sentinels: int = Field(default=100, ge=0, description="<extra_id_N> pieces for span corruption")
+    seed: int = Field(default=1, ge=0, description="seed of the sample")
+
+
+class ShardsConfig(StrictConfig):
+    """Parquet shards."""
+
+    validation_fraction: float = Field(default=0.01, ge=0, lt=1)
+    shard_bytes: int = Field(
+        default=256_000_000, ge=10_000, description="target UTF-8 bytes of text per shard"
+    )
+    row_group_rows: int = Field(default=2_000, ge=1)
+
+
+class EngineConfig(StrictConfig):
+    """How the work is run. Nothing here may change a result."""
+
+    driver_memory: str = Field(
+        default="4g", description="heap of the Spark driver (and, in local mode, of the tasks)"
+    )
+    executor_memory: str = Field(default="4g", description="heap of each executor on a cluster")
+    split_bytes: int = Field(
+        default=32_000_000, ge=1_000, description="input bytes that one reading task gets"
+    )
+    precut_above_bytes: int = Field(
+        default=256_000_000,
+        ge=1_000,
+        description="larger files that cannot be split are cut into chunks first",
+    )
+    precut_chunk_bytes: int = Field(default=128_000_000, ge=1_000, description="decompressed bytes per chunk")
+    shuffle_partitions: int | None = Field(default=None, ge=1, description="null: four per core")
+    batch_bytes: int = Field(
+        default=4_000_000, ge=1_000, description="text per Arrow batch of the annotation pass"
+    )
+    local_components_edges: int = Field(
+        default=20_000_000, ge=0, description="up to so many edges one task finds the connected components"
+    )
+    spark: dict[str, str] = Field(default_factory=dict, description="further spark.* settings, as they are")
+
+
+class PrepareConfig(StrictConfig):
+    """One run of the data pipeline."""
+
+    run_dir: str = Field(min_length=1, description="the run folder; created if missing")
+    input_root: str = Field(default=".", description="folder that relative paths of sources start from")
+    sources: list[SourceConfig] = Field(min_length=1)
+    locales: list[str] | None = Field(
+        default=None, description="locales to keep; null: every locale of the table"
+    )
+    normalise: NormaliseConfig = NormaliseConfig()
+    language_id: LanguageIdConfig = LanguageIdConfig()
+    rules: RulesConfig = RulesConfig()
+    rules_by_locale: dict[str, dict[str, float | bool | None]] = Field(
+        default_factory=dict, description="per locale, thresholds that differ from `rules`"
+    )
+    near_dedup: NearDedupConfig = NearDedupConfig()
+    balance: BalanceConfig = BalanceConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    shards: ShardsConfig = ShardsConfig()
+    engine: EngineConfig = EngineConfig()
+
+    @field_validator("locales")
+    @classmethod
+    def _known_locales(cls, locales: list[str] | None) -> list[str] | None:
+        if locales is None:
+            return None
+        if not locales:
+            raise ValueError("the list is empty; name at least one locale or leave the key out")
+        unknown = sorted(set(locales) - set(LOCALES))
+        if unknown:
+            raise ValueError(f"unknown locale(s) {', '.join(unknown)}; known: {' '.join(LOCALES)}")
+        return sorted(set(locales))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [source.name for source in self.sources]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"two sources are called {', '.join(repeated)}; names must be unique")
+        for locale, thresholds in self.rules_by_locale.items():
+            if locale not in LOCALES:
+                raise ValueError(f"rules_by_locale names the unknown locale {locale}")
+            # Validated as a whole set of rules, so that a wrong key or value is found here, not on an executor.
+            self.rules_for(locale, thresholds)
+        return self
+
+    def rules_for(self, locale: str, thresholds: dict[str, float | bool | None] | None = None) -> RulesConfig:
+        """The thresholds in force for one locale."""
+        changed = self.rules_by_locale.get(locale, {}) if thresholds is None else thresholds
+        return RulesConfig.model_validate({**self.rules.model_dump(), **changed})
+
+    def algorithm(self, *keys: str) -> dict[str, Any]:
+        """The named algorithm settings as plain JSON values: what a stage's hash is made of."""
+        dumped: dict[str, Any] = self.model_dump(mode="json", include=set(keys))
+        return dumped
+
+
+def settings_sha256(settings: object) -> str:
+    """Hex SHA-256 of JSON-able settings, independent of key order."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

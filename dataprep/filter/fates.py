@@ -1,0 +1,229 @@
+"""The fate of every document: kept, or the one reason why not. Row-aligned with the documents files.
+
+`fates/part-N.parquet` has the rows of `documents/part-N.parquet` in the same order, so whoever reads text can walk both
+files side by side, without a join; and a changed threshold rewrites this narrow table, never the text
+(docs/design/0001-fates-beside-documents.md).
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from dataprep import files
+from dataprep import schema as s
+from dataprep.config import PrepareConfig
+from dataprep.filter.rules import RULES, mark_documents, threshold_column
+from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_of
+
+TEXT_BYTES: Final = "text_bytes"
+FATES: Final = pa.schema(
+    [
+        (s.DOC_ID, pa.string()),
+        (s.SOURCE, pa.string()),
+        (s.FILE, pa.string()),
+        (s.LOCALE, pa.string()),
+        (s.DROP_REASON, pa.string()),
+        (s.SPLIT, pa.string()),
+        (s.CLUSTER_SIZE, pa.int32()),
+        (TEXT_BYTES, pa.int64()),
+        (s.PART, pa.int32()),
+        (s.ROW, pa.int32()),
+    ]
+)
+REJECTED_SAMPLE: Final = pa.schema(
+    [
+        (s.DROP_REASON, pa.string()),
+        (s.DOC_ID, pa.string()),
+        (s.SOURCE, pa.string()),
+        (s.LOCALE, pa.string()),
+        (s.FILE, pa.string()),
+        (s.LOCATOR, pa.string()),
+        ("signal", pa.string()),
+        ("value", pa.float64()),
+        ("threshold", pa.float64()),
+        ("excerpt", pa.string()),
+        (s.KEPT_DOC_ID, pa.string()),
+        ("kept_source", pa.string()),
+        ("kept_locator", pa.string()),
+        ("kept_excerpt", pa.string()),
+        (s.JACCARD, pa.float64()),
+    ]
+)
+EXAMPLES_PER_GROUP: Final = 5
+EXCERPT_CHARACTERS: Final = 1_200
+
+
+def run_fates(spark: SparkSession, config: PrepareConfig, run_dir: str, *, partitions: int) -> dict[str, Any]:
+    """Write `fates/` and `rejected_sample/`; the counts for the stage record."""
+    documents = spark.read.parquet(files.join(run_dir, "documents"))
+    decided = _read_decisions(spark, run_dir)
+    sizes = decided.groupBy(s.KEPT_DOC_ID).agg((F.count(F.lit(1)) + 1).cast("int").alias(s.CLUSTER_SIZE))
+    reason = F.when(F.col(s.RULE) == "exact", s.EXACT_DUPLICATE).when(
+        F.col(s.RULE) == "near", s.NEAR_DUPLICATE
+    )
+    fates = (
+        mark_documents(documents, config)
+        .join(decided.select(s.PART, s.ROW, s.RULE), [s.PART, s.ROW], how="left")
+        .withColumn(s.DROP_REASON, F.coalesce(s.DROP_REASON, reason))
+        .join(sizes.withColumnRenamed(s.KEPT_DOC_ID, s.DOC_ID), s.DOC_ID, how="left")
+        .select(
+            s.DOC_ID,
+            s.SOURCE,
+            s.FILE,
+            s.LOCALE,
+            s.DROP_REASON,
+            s.CONTENT_HASH,
+            F.coalesce(s.CLUSTER_SIZE, F.lit(1)).alias(s.CLUSTER_SIZE),
+            F.col("num_bytes").cast("long").alias(TEXT_BYTES),
+            s.PART,
+            s.ROW,
+        )
+    )
+    folder = files.join(run_dir, "fates")
+    files.make_folder(folder)
+    written = (
+        fates.withColumn("_part", F.col(s.PART))
+        .repartition(partitions, "_part")
+        .sortWithinPartitions("_part", s.ROW)
+        .mapInArrow(_write(folder, config.shards.validation_fraction), "rows long")
+        .agg(F.sum("rows").alias("rows"))
+        .first()
+    )
+    assert written is not None
+    funnel = (
+        spark.read.parquet(folder)
+        .groupBy(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON)
+        .agg(F.count(F.lit(1)).alias("documents"), F.sum(TEXT_BYTES).alias(TEXT_BYTES))
+        .orderBy(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON)
+        .collect()
+    )
+    _write_rejected_sample(spark, config, run_dir)
+    return {"documents": written["rows"] or 0, "funnel": [row.asDict() for row in funnel]}
+
+
+def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:
+    """The decision ledger; an empty table when nothing was removed."""
+    folder = files.join(run_dir, "dedup", "decisions")
+    if files.list_files(folder, ".parquet"):
+        return spark.read.parquet(folder)
+    fields = f"{s.DOC_ID} string, {s.KEPT_DOC_ID} string, {s.RULE} string, {s.JACCARD} double"
+    return spark.createDataFrame([], f"{fields}, {s.PART} int, {s.ROW} int")
+
+
+def _write(
+    folder: str, validation_fraction: float
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for (part,), of_part in grouped(batches, "_part"):
+            writer = PartWriter(
+                files.join(folder, part_name(int(part))),
+                use_dictionary=[s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON, s.SPLIT],
+            )
+            rows = 0
+            with_split = (_with_split(batch, validation_fraction) for batch in of_part)
+            for batch in regrouped(with_split, FATES, ROWS_PER_GROUP):
+                expected = np.arange(rows, rows + batch.num_rows, dtype=np.int32)
+                assert np.array_equal(batch.column(s.ROW).to_numpy(), expected), (
+                    f"part {part} lost or repeated a row"
+                )
+                writer.write(batch)
+                rows += batch.num_rows
+            writer.commit()
+            yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
+
+    return write
+
+
+def _with_split(batch: pa.RecordBatch, validation_fraction: float) -> pa.RecordBatch:
+    """Replace the content hash by the split it decides: equal texts always land in the same split."""
+    hashes = b"".join(value[:8] for value in batch.column(s.CONTENT_HASH).to_pylist())
+    position_N = np.frombuffer(hashes, "<u8").astype(np.float64) / 2.0**64
+    split = np.where(position_N < validation_fraction, "validation", "train")
+    columns = {name: batch.column(name) for name in FATES.names if name != s.SPLIT}
+    columns[s.SPLIT] = pa.array(split.tolist(), pa.string())
+    return pa.RecordBatch.from_arrays([columns[name] for name in FATES.names], FATES.names)
+
+
+def _write_rejected_sample(spark: SparkSession, config: PrepareConfig, run_dir: str) -> None:
+    """A few rejected documents per reason and source, the value that did it, and what replaced the duplicates.
+
+    The sample is the documents with the smallest ids: ids are hashes, so this is a random sample that is the same in
+    every run. It is small by construction, so the driver fetches its texts, row by row.
+    """
+    documents_dir = files.join(run_dir, "documents")
+    documents = spark.read.parquet(documents_dir)
+    by_id = Window.partitionBy(s.DROP_REASON, s.SOURCE).orderBy(s.DOC_ID, s.PART, s.ROW)
+    chosen = (
+        spark.read.parquet(files.join(run_dir, "fates"))
+        .where(F.col(s.DROP_REASON).isNotNull())
+        .withColumn("rank", F.row_number().over(by_id))
+        .where(F.col("rank") <= EXAMPLES_PER_GROUP)
+        .select(s.PART, s.ROW, s.DROP_REASON)
+    )
+    decided = _read_decisions(spark, run_dir).select(s.PART, s.ROW, s.KEPT_DOC_ID, s.JACCARD)
+    kept = documents.select(
+        F.col(s.DOC_ID).alias(s.KEPT_DOC_ID),
+        F.col(s.SOURCE).alias("kept_source"),
+        F.col(s.LOCATOR).alias("kept_locator"),
+        F.col(s.PART).alias("kept_part"),
+        F.col(s.ROW).alias("kept_row"),
+    )
+    rejected = (
+        documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner")
+        .join(decided, [s.PART, s.ROW], how="left")
+        .select(
+            s.DROP_REASON,
+            s.DOC_ID,
+            s.SOURCE,
+            s.LOCALE,
+            s.FILE,
+            s.LOCATOR,
+            s.PART,
+            s.ROW,
+            *_evidence(config),
+            s.KEPT_DOC_ID,
+            s.JACCARD,
+        )
+    )
+    with_kept = kept.join(F.broadcast(rejected), s.KEPT_DOC_ID, how="right").dropDuplicates([s.PART, s.ROW])
+    rows = [
+        row.asDict() for row in with_kept.orderBy(s.DROP_REASON, s.SOURCE, s.DOC_ID, s.PART, s.ROW).collect()
+    ]
+    for row in rows:
+        row["excerpt"] = _excerpt(documents_dir, row.pop(s.PART), row.pop(s.ROW))
+        row["kept_excerpt"] = _excerpt(documents_dir, row.pop("kept_part"), row.pop("kept_row"))
+    writer = PartWriter(files.join(run_dir, "rejected_sample", part_name(0)))
+    writer.write(pa.RecordBatch.from_pylist(rows, schema=REJECTED_SAMPLE))
+    writer.commit()
+
+
+def _evidence(config: PrepareConfig) -> list[Column]:
+    """The signal that a rule looked at, its value for the document, and the threshold in force for its locale."""
+    reason = F.col(s.DROP_REASON)
+    signal, value, threshold = (F.when(F.lit(False), F.lit(None)) for _ in range(3))
+    for rule in RULES:
+        hit = reason == rule.reason
+        signal = signal.when(hit, F.lit(rule.signal))
+        per_1000 = rule.threshold is not None and rule.threshold.endswith("_per_1000")
+        scale = 1000.0 / F.col("num_chars") if per_1000 else F.lit(1.0)
+        value = value.when(hit, F.col(rule.signal).cast("double") * scale)
+        if rule.threshold:
+            threshold = threshold.when(hit, threshold_column(config, rule.threshold).cast("double"))
+    return [
+        signal.cast("string").alias("signal"),
+        value.cast("double").alias("value"),
+        threshold.cast("double").alias("threshold"),
+    ]
+
+
+def _excerpt(documents_dir: str, part: int | None, row: int | None) -> str | None:
+    if part is None or row is None:
+        return None
+    path = files.join(documents_dir, part_name(part))
+    ((_, texts),) = texts_of(path, np.array([row], np.int32))
+    text: str = texts[0].as_py()
+    return text[:EXCERPT_CHARACTERS]

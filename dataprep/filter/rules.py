@@ -1,0 +1,301 @@
+"""The rules: thresholds on signals. Lazy Column expressions; no text is read.
+
+Sources: [Gopher] Rae et al. 2021, "Scaling Language Models", appendix A.1.1; [C4] Raffel et al. 2020, section 2.2;
+[FineWeb] Penedo et al. 2024, section 3.6; [FineWeb-2] Penedo et al. 2025. Where a published rule counts words, the unit
+here is the word in scripts that separate words and the character in those that do not. Rules on the shape of lines
+apply to written text only: subtitles are short lines by nature.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from dataprep import schema as s
+from dataprep.config import PrepareConfig
+from dataprep.locales import LOCALES
+
+Threshold = Callable[
+    [str], Column
+]  # name of a threshold → its value for the row's locale, null when switched off
+
+_CHARACTER_LOCALES: Final = [row.code for row in LOCALES.values() if row.unit == "char"]
+_UNPUNCTUATED_LOCALES: Final = [row.code for row in LOCALES.values() if not row.terminators]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One reason to drop a document.
+
+    Attributes:
+        reason: value of `drop_reason`.
+        signal: the column it looks at; reports draw its histogram.
+        threshold: the setting of `rules` it compares with; null where it compares with something else.
+        rejects: the condition, given the thresholds of the row's locale. Null does not reject.
+        explanation: one sentence with its source.
+    """
+
+    reason: str
+    signal: str
+    threshold: str | None
+    rejects: Callable[[Threshold], Column]
+    explanation: str
+
+
+def _above(signal: str, threshold: str) -> Callable[[Threshold], Column]:
+    return lambda value: F.col(signal) > value(threshold)
+
+
+def _below(signal: str, threshold: str) -> Callable[[Threshold], Column]:
+    return lambda value: F.col(signal) < value(threshold)
+
+
+def _written(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
+    return lambda value: (F.col(s.FORM) == "written") & rejects(value)
+
+
+def _words(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
+    return lambda value: ~F.col(s.LOCALE).isin(_CHARACTER_LOCALES) & rejects(value)
+
+
+def _characters(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
+    return lambda value: F.col(s.LOCALE).isin(_CHARACTER_LOCALES) & rejects(value)
+
+
+def _per_1000_characters(signal: str, threshold: str) -> Callable[[Threshold], Column]:
+    return lambda value: F.col(signal) * 1000.0 > value(threshold) * F.col("num_chars")
+
+
+def _wrong_language(value: Threshold) -> Column:
+    return (
+        F.col(s.LANGUAGE).isNotNull()
+        & (F.col(s.DETECTED) != F.col(s.LANGUAGE))
+        & (F.col(s.DETECTED_SCORE) >= value("wrong_language_score"))
+    )
+
+
+# In the order of credit: the first rule to reject a document keeps it. Cheap and certain reasons come first.
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        "empty",
+        "num_chars",
+        None,
+        lambda _: F.col("num_chars") == 0,
+        "Nothing is left of the text after clean-up.",
+    ),
+    Rule(
+        "wrong_language",
+        s.DETECTED_SCORE,
+        "wrong_language_score",
+        _wrong_language,
+        "The text is in another language than its source declares (CCNet, Wenzek et al. 2020, section 3.2).",
+    ),
+    Rule(
+        "uncertain_language",
+        s.LID_SCORE,
+        "min_language_score",
+        _below(s.LID_SCORE, "min_language_score"),
+        "The model is not sure enough of the language (FineWeb section 3.3; per-language scores in FineWeb-2).",
+    ),
+    Rule(
+        "too_few_words",
+        "num_units",
+        "min_words",
+        _words(_below("num_units", "min_words")),
+        "Fewer words than the minimum (Gopher A.1.1).",
+    ),
+    Rule(
+        "too_few_characters",
+        "num_units",
+        "min_characters",
+        _characters(_below("num_units", "min_characters")),
+        "Fewer characters than the minimum, in scripts without word separators (Gopher A.1.1, adapted).",
+    ),
+    Rule(
+        "too_many_words",
+        "num_units",
+        "max_words",
+        _words(_above("num_units", "max_words")),
+        "More words than the maximum (Gopher A.1.1).",
+    ),
+    Rule(
+        "too_many_characters",
+        "num_units",
+        "max_characters",
+        _characters(_above("num_units", "max_characters")),
+        "More characters than the maximum, in scripts without word separators (Gopher A.1.1, adapted).",
+    ),
+    Rule(
+        "broken_encoding",
+        "replacement_char_count",
+        "max_replacement_characters_per_1000",
+        _per_1000_characters("replacement_char_count", "max_replacement_characters_per_1000"),
+        "Too many replacement characters: bytes were lost before the text reached us.",
+    ),
+    Rule(
+        "lorem_ipsum",
+        "lorem_ipsum",
+        "drop_lorem_ipsum",
+        lambda value: F.col("lorem_ipsum") & value("drop_lorem_ipsum"),
+        "Placeholder text (C4 section 2.2).",
+    ),
+    Rule(
+        "curly_braces",
+        "curly_brace",
+        "max_curly_braces_per_1000",
+        _per_1000_characters("curly_brace", "max_curly_braces_per_1000"),
+        "Program code rather than prose (C4 section 2.2, as a rate instead of a single brace).",
+    ),
+    Rule(
+        "short_words",
+        "mean_word_length",
+        "min_mean_word_length",
+        _words(_below("mean_word_length", "min_mean_word_length")),
+        "The mean word is too short (Gopher A.1.1).",
+    ),
+    Rule(
+        "long_words",
+        "mean_word_length",
+        "max_mean_word_length",
+        _words(_above("mean_word_length", "max_mean_word_length")),
+        "The mean word is too long (Gopher A.1.1; wide enough for agglutinating languages, see FineWeb-2).",
+    ),
+    Rule(
+        "few_letters",
+        "alpha_fraction",
+        "min_alpha_fraction",
+        _below("alpha_fraction", "min_alpha_fraction"),
+        "Too few of the characters are letters or marks (Gopher A.1.1, on characters).",
+    ),
+    Rule(
+        "symbols",
+        "symbol_to_word_ratio",
+        "max_symbol_to_word_ratio",
+        _above("symbol_to_word_ratio", "max_symbol_to_word_ratio"),
+        "Too many hash signs and ellipses per word (Gopher A.1.1).",
+    ),
+    Rule(
+        "bullets",
+        "bullet_line_fraction",
+        "max_bullet_line_fraction",
+        _written(_above("bullet_line_fraction", "max_bullet_line_fraction")),
+        "Nearly every line is a bullet point (Gopher A.1.1).",
+    ),
+    Rule(
+        "ellipses",
+        "ellipsis_line_fraction",
+        "max_ellipsis_line_fraction",
+        _written(_above("ellipsis_line_fraction", "max_ellipsis_line_fraction")),
+        "Too many lines break off with an ellipsis (Gopher A.1.1).",
+    ),
+    Rule(
+        "duplicate_lines",
+        "duplicate_line_fraction",
+        "max_duplicate_line_fraction",
+        _written(_above("duplicate_line_fraction", "max_duplicate_line_fraction")),
+        "Too many lines repeat another line (Gopher A.1.1).",
+    ),
+    Rule(
+        "duplicate_line_characters",
+        "duplicate_line_char_fraction",
+        "max_duplicate_line_char_fraction",
+        _written(_above("duplicate_line_char_fraction", "max_duplicate_line_char_fraction")),
+        "Too much of the text lies in repeated lines (Gopher A.1.1).",
+    ),
+    *(
+        Rule(
+            f"top_{n}gram",
+            f"top_{n}gram_char_fraction",
+            f"max_top_{n}gram_fraction",
+            _above(f"top_{n}gram_char_fraction", f"max_top_{n}gram_fraction"),
+            f"The most frequent {n}-gram makes up too much of the text (Gopher A.1.1).",
+        )
+        for n in (2, 3, 4)
+    ),
+    *(
+        Rule(
+            f"duplicate_{n}grams",
+            f"duplicate_{n}gram_char_fraction",
+            f"max_duplicate_{n}gram_fraction",
+            _words(_above(f"duplicate_{n}gram_char_fraction", f"max_duplicate_{n}gram_fraction")),
+            f"Too much of the text lies in repeated {n}-grams (Gopher A.1.1).",
+        )
+        for n in (5, 6, 7, 8, 9, 10)
+    ),
+    # Ten characters of Japanese, Chinese or Thai say about what five words say elsewhere. Shorter runs of characters
+    # repeat in every good text: names, technical terms, verb endings.
+    Rule(
+        "duplicate_10_characters",
+        "duplicate_10gram_char_fraction",
+        "max_duplicate_5gram_fraction",
+        _characters(_above("duplicate_10gram_char_fraction", "max_duplicate_5gram_fraction")),
+        "Too much of the text lies in repeated runs of ten characters (Gopher A.1.1, for scripts without spaces).",
+    ),
+    Rule(
+        "short_lines",
+        "short_line_fraction",
+        "max_short_line_fraction",
+        _written(_words(_above("short_line_fraction", "max_short_line_fraction"))),
+        "Most lines are short, as in menus and lists (FineWeb section 3.6).",
+    ),
+    Rule(
+        "unfinished_lines",
+        "terminal_line_fraction",
+        "min_terminal_line_fraction",
+        _written(
+            lambda value: (
+                ~F.col(s.LOCALE).isin(_UNPUNCTUATED_LOCALES)
+                & (F.col("terminal_line_fraction") < value("min_terminal_line_fraction"))
+            )
+        ),
+        "Too few lines end a sentence (C4 section 2.2; FineWeb section 3.6); not where a script marks no ends.",
+    ),
+    Rule(
+        "newlines",
+        "newline_ratio",
+        "max_newline_ratio",
+        _written(_above("newline_ratio", "max_newline_ratio")),
+        "Too many line ends per character (FineWeb section 3.6).",
+    ),
+)
+
+LOCALE_NOT_SELECTED: Final = "locale_not_selected"
+
+EXPLANATIONS: Final[dict[str, str]] = {
+    LOCALE_NOT_SELECTED: "The document is in a locale that the configuration does not ask for.",
+    **{rule.reason: rule.explanation for rule in RULES},
+    s.EXACT_DUPLICATE: "Another document has the same text, white space aside.",
+    s.NEAR_DUPLICATE: "Its shingles and those of a kept document have at least the required exact Jaccard similarity.",
+}
+
+
+def threshold_column(config: PrepareConfig, name: str) -> Column:
+    """The value of a threshold for each row's locale; null where it is switched off."""
+    value: Column = F.lit(getattr(config.rules, name))
+    for locale in sorted(config.rules_by_locale):
+        if name in config.rules_by_locale[locale]:
+            changed = F.lit(getattr(config.rules_for(locale), name))
+            value = F.when(F.col(s.LOCALE) == locale, changed).otherwise(value)
+    return value
+
+
+def mark_documents(documents: DataFrame, config: PrepareConfig) -> DataFrame:
+    """Add `drop_reason`: the first rule that rejects the document, or null. Lazy: starts no Spark job.
+
+    A null condition does not reject: absence of a signal is no evidence against a document.
+    """
+
+    def threshold(name: str) -> Column:
+        return threshold_column(config, name)
+
+    selected = F.col(s.LOCALE).isin(config.locales or sorted(LOCALES))
+    conditions = [(rule.reason, rule.rejects(threshold)) for rule in RULES]
+    conditions.insert(1, (LOCALE_NOT_SELECTED, ~selected))  # behind `empty`: an empty text has no locale
+    # One flat CASE. As a chain of columns that each build on the last, thirty rules take the optimiser many minutes.
+    (first_reason, first), *rest = conditions
+    reason = F.when(first, F.lit(first_reason))
+    for name, condition in rest:
+        reason = reason.when(condition, F.lit(name))
+    return documents.withColumn(s.DROP_REASON, reason)

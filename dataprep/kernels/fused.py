@@ -1,0 +1,159 @@
+"""Everything the pipeline stores about a document's text, in one call per Arrow batch."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch, buffers
+from dataprep.kernels.compilation import kernel
+from dataprep.kernels.content_hash import collapse_whitespace, content_hash, hash_128
+from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
+from dataprep.kernels.screen import screen
+from dataprep.kernels.signals import NUM_INTEGERS, NUM_SHARES, Signals, allocate, measure, named, signals
+from dataprep.kernels.sketch import (
+    Keys,
+    band_keys,
+    estimate_jaccard,
+    key_bands,
+    require_bins,
+    seed_value,
+    sketch,
+    sketch_document,
+)
+from dataprep.kernels.tokenise import (
+    UNITS,
+    Fold,
+    Properties,
+    hash_shingles,
+    longest_document,
+    shingle_hashes,
+    shingle_length,
+    word_hashes,
+)
+from dataprep.kernels.unicode_tables import tables
+
+
+class Annotated(NamedTuple):
+    """What is known of each document of a batch from its text alone.
+
+    Attributes:
+        signals: one array per entry of `signals.SIGNALS`.
+        content_hash: uint64[documents, 2], as `content_hash.content_hash`.
+        band_keys: int64[documents, bands], as `sketch.band_keys`; rows without a signature are 0.
+        has_signature: bool[documents]; false for documents with too few units for a shingle.
+        num_shingles: int64[documents], distinct shingles.
+    """
+
+    signals: Signals
+    content_hash: Hashes
+    band_keys: Keys
+    has_signature: npt.NDArray[np.bool_]
+    num_shingles: Counts
+
+
+@kernel
+def _annotate(
+    data: Bytes, offsets: Offsets, properties: Properties, fold: Fold, bands: int, rows: int, seed: np.uint64
+) -> tuple[
+    Counts, npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.bool_], Hashes, Keys, Counts
+]:
+    documents = offsets.size - 1
+    longest = longest_document(offsets)
+    integers, shares = (
+        np.empty((NUM_INTEGERS, documents), np.int64),
+        np.empty((NUM_SHARES, documents), np.float32),
+    )
+    scripts, lorem = np.empty(documents, np.uint8), np.empty(documents, np.bool_)
+    contents = np.empty((documents, 2), np.uint64)
+    keys, sizes = np.zeros((documents, bands), np.int64), np.zeros(documents, np.int64)
+    integer_row, share_row = np.empty(NUM_INTEGERS, np.int64), np.empty(NUM_SHARES, np.float64)
+    scratch = allocate(longest)
+    shingles, collapsed = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint8)
+    bins = np.empty(bands * rows, np.uint64)
+    for document in range(documents):
+        start, end = offsets[document], offsets[document + 1]
+        scripts[document], lorem[document] = measure(
+            data, start, end, properties, fold, scratch, integer_row, share_row
+        )
+        integers[:, document] = integer_row
+        shares[:, document] = share_row
+
+        length = shingle_length(scratch.counts, scratch.scripts)
+        positions = hash_shingles(scratch.units, scratch.counts[UNITS], length, shingles)
+        # The repetition signals already know which positions repeat a shingle: no sorting, and less to sketch.
+        distinct = 0
+        for position in range(positions):
+            shingles[distinct] = shingles[position]
+            distinct += 1 - scratch.repeats[position]
+        sizes[document] = distinct
+        if distinct:
+            sketch_document(shingles, distinct, seed, bins)
+            key_bands(bins, bands, rows, keys[document])
+
+        collapsed_size = collapse_whitespace(data, start, end, properties, collapsed)
+        contents[document, 0], contents[document, 1] = hash_128(collapsed, collapsed_size)
+    return integers, shares, scripts, lorem, contents, keys, sizes
+
+
+def annotate_batch(
+    data: Bytes, offsets: Offsets, *, num_bands: int, rows_per_band: int, seed: int
+) -> Annotated:
+    """Signals, content hash and LSH band keys of each document. Depends on each document's text alone.
+
+    The same numbers as `signals`, `content_hash` and `shingle_hashes` → `sketch` → `band_keys` give one by one,
+    at about the cost of one of them.
+
+    Args:
+        data: UTF-8 bytes of the batch, uint8.
+        offsets: int64, one more than documents.
+        num_bands: LSH bands.
+        rows_per_band: bins per band; bands times rows must be in [1, sketch.MAX_BINS].
+        seed: of the hash family, in [0, 2**64).
+
+    Raises:
+        TypeError, ValueError: the arrays are no batch (see `arrow_buffers.batch`), or a parameter is out of bounds.
+    """
+    if num_bands < 1 or rows_per_band < 1:
+        raise ValueError(
+            f"Expected at least one band and one row per band, found num_bands={num_bands}, "
+            f"rows_per_band={rows_per_band}."
+        )
+    require_bins(num_bands * rows_per_band)
+    data, offsets = batch(data, offsets)
+    table = tables()
+    integers, shares, scripts, lorem, contents, keys, sizes = _annotate(
+        data, offsets, table.properties, table.fold, num_bands, rows_per_band, seed_value(seed)
+    )
+    return Annotated(named(integers, shares, scripts, lorem), contents, keys, sizes > 0, sizes)
+
+
+def warm_up() -> None:
+    """Compile every kernel, or load it from numba's cache: half a minute the first time, under a second later.
+
+    Raises:
+        RuntimeError: numba cannot compile here.
+    """
+    data, offsets = buffers(
+        pa.array(["Ein kurzer Text, der jeden Kern einmal ausführt.", "水は方円の器に随う"])
+    )
+    index = np.arange(2, dtype=np.int64)
+    try:
+        screen(data, offsets)
+        word_hashes(data, offsets)
+        signals(data, offsets)
+        content_hash(data, offsets)
+        hashes, starts = shingle_hashes(data, offsets)
+        sketches = sketch(hashes, starts, 4, 0)
+        band_keys(sketches, 2, 2)
+        estimate_jaccard(sketches, index, index)
+        jaccard_pairs(hashes, starts, index, index)
+        containment_pairs(hashes, starts, index, index)
+        annotate_batch(data, offsets, num_bands=2, rows_per_band=2, seed=0)
+    except Exception as error:
+        raise RuntimeError(
+            "The kernels could not be compiled. They need numba with a working LLVM (llvmlite of the matching version) "
+            "and a writable cache folder: install the `dataprep` extra as pinned, or set NUMBA_CACHE_DIR to a folder "
+            f"this user can write. numba said: {type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,111 @@
+"""The ledger: no document disappears.
+
+    records read = kept + Σ dropped(reason) + quarantined
+
+per source, locale and input file. The three sides are counted at different places: what the readers yielded, what the
+rules and decisions rejected, and the rows that went into the shards. A run whose ledger does not balance fails.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dataprep.schema import SCHEMA_VERSION
+
+Key = tuple[str, str, str]  # source, file, locale
+
+
+class LedgerError(RuntimeError):
+    """Documents were lost or counted twice."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One line of the ledger; all counts in records."""
+
+    read: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Records that were read and have no fate; negative if there are more fates than records."""
+        return self.read - self.kept - self.dropped.total() - self.quarantined
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as plain values; reasons sorted, zero counts left out."""
+        dropped = {reason: count for reason, count in sorted(self.dropped.items()) if count}
+        return {"read": self.read, "kept": self.kept, "dropped": dropped, "quarantined": self.quarantined}
+
+
+def build_ledger(
+    *,
+    read: Mapping[Key, int],
+    quarantined: Mapping[Key, int],
+    dropped: Iterable[tuple[Key, str, int]],
+    kept: Mapping[Key, int],
+) -> dict[str, Any]:
+    """The ledger as JSON values: `schema_version`, `total`, `by_source`, `by_locale`, `by_file`.
+
+    Keys of `by_file` are `source/file`. The ledger is built whether or not it balances; see `check_ledger`.
+    """
+    total = Entry()
+    groups: dict[str, dict[str, Entry]] = {"by_source": {}, "by_locale": {}, "by_file": {}}
+
+    def entries(key: Key) -> list[Entry]:
+        source, file, locale = key
+        names = {"by_source": source, "by_locale": locale, "by_file": f"{source}/{file}"}
+        return [total, *(groups[group].setdefault(name, Entry()) for group, name in names.items())]
+
+    for key, count in read.items():
+        for entry in entries(key):
+            entry.read += count
+    for key, count in quarantined.items():
+        for entry in entries(key):
+            entry.quarantined += count
+    for key, count in kept.items():
+        for entry in entries(key):
+            entry.kept += count
+    for key, reason, count in dropped:
+        for entry in entries(key):
+            entry.dropped[reason] += count
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "total": total.to_json(),
+        **{
+            group: {name: entry.to_json() for name, entry in sorted(named.items())}
+            for group, named in groups.items()
+        },
+    }
+
+
+def check_ledger(ledger: Mapping[str, Any]) -> None:
+    """Check the equation for the total and for every source, locale and file.
+
+    Raises:
+        LedgerError: with every line that does not balance, up to ten of them.
+    """
+    lines = {"total": ledger["total"]}
+    for group in ("by_source", "by_locale", "by_file"):
+        lines |= {f"{group} {name}": entry for name, entry in ledger[group].items()}
+    wrong = [f"{name}: {_equation(entry)}" for name, entry in lines.items() if _missing(entry)]
+    if wrong:
+        shown = "\n  ".join(wrong[:10]) + (f"\n  … and {len(wrong) - 10} more" if len(wrong) > 10 else "")
+        raise LedgerError(
+            "the ledger does not balance: read must equal kept + dropped + quarantined, but\n  "
+            f"{shown}\nThe shards of this run must not be used; delete the run folder and prepare it again."
+        )
+
+
+def _missing(entry: Mapping[str, Any]) -> int:
+    return int(entry["read"] - entry["kept"] - sum(entry["dropped"].values()) - entry["quarantined"])
+
+
+def _equation(entry: Mapping[str, Any]) -> str:
+    dropped = sum(entry["dropped"].values())
+    return (
+        f"{entry['read']} read ≠ {entry['kept']} kept + {dropped} dropped + {entry['quarantined']} quarantined"
+        f" ({_missing(entry):+d})"
+    )

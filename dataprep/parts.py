@@ -1,0 +1,144 @@
+"""Part files: Parquet written and read by pyarrow, on the driver or inside a task. No Spark in here."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataprep import files
+from dataprep import schema as s
+
+COMPRESSION: Final = "zstd"
+ROWS_PER_GROUP: Final = 100_000
+
+
+def part_name(part: int) -> str:
+    """File name of one part."""
+    return f"part-{part:06d}.parquet"
+
+
+def part_number(path: str) -> int:
+    """The number in a part's file name."""
+    return int(path.rpartition("part-")[2].removesuffix(".parquet"))
+
+
+class PartWriter:
+    """Writes record batches of one schema to a Parquet file that appears only when whole. Writes no empty file."""
+
+    def __init__(self, path: str, **options: Any) -> None:  # noqa: ANN401 (options of ParquetWriter)
+        self._path = path
+        self._options = {"compression": COMPRESSION, **options}
+        self._file: files.AtomicFile | None = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append one row group."""
+        if self._writer is None:
+            self._file = files.AtomicFile(self._path)
+            self._writer = pq.ParquetWriter(self._file, batch.schema, **self._options)
+        self._writer.write_batch(batch)
+
+    def commit(self) -> files.AtomicFile | None:
+        """Publish the file, if anything was written; null otherwise."""
+        if self._writer is None or self._file is None:
+            return None
+        self._writer.close()
+        self._file.commit()
+        return self._file
+
+    def discard(self) -> None:
+        """Throw away what was written."""
+        if self._writer is not None and self._file is not None and not self._file.closed:
+            self._writer.close()
+            self._file.discard()
+
+
+def texts_of(
+    path: str, row_N: npt.NDArray[np.int32]
+) -> Iterator[tuple[npt.NDArray[np.int64], pa.StringArray]]:
+    """Texts of some rows of a documents file, one row group at a time.
+
+    Args:
+        path: the file.
+        row_N: rows wanted, ascending.
+
+    Yields:
+        Positions in `row_N`, and their texts.
+    """
+    with files.open_binary(path) as file:
+        parquet = pq.ParquetFile(file)
+        first = 0
+        for group in range(parquet.num_row_groups):
+            last = first + parquet.metadata.row_group(group).num_rows
+            low, high = np.searchsorted(row_N, [first, last])
+            if low < high:
+                texts = parquet.read_row_group(group, columns=[s.TEXT])[s.TEXT].combine_chunks()
+                yield np.arange(low, high), texts.take(pa.array(row_N[low:high] - first))
+            first = last
+
+
+def regrouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of exactly `rows`, but for the last: Spark's batch bounds vary from run to run."""
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        offset = 0
+        while count + batch.num_rows - offset >= rows:
+            taken = rows - count
+            held.append(batch.slice(offset, taken))
+            yield _one_batch(held, schema)
+            held, count, offset = [], 0, offset + taken
+        if offset < batch.num_rows:
+            held.append(batch.slice(offset))
+            count += batch.num_rows - offset
+    if held:
+        yield _one_batch(held, schema)
+
+
+def _one_batch(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    return pa.Table.from_batches(batches).combine_chunks().cast(schema).to_batches()[0]
+
+
+def grouped(
+    batches: Iterator[pa.RecordBatch], *columns: str
+) -> Iterator[tuple[tuple[int | str, ...], Iterator[pa.RecordBatch]]]:
+    """Runs of rows with equal key columns, streamed: like `itertools.groupby`, for record batches.
+
+    Args:
+        batches: sorted by the key columns.
+        columns: the keys; dropped from the batches that come out.
+
+    Yields:
+        The key's values and its rows. Each run must be read to its end before the next is asked for.
+    """
+    source = (piece for batch in batches for piece in _pieces(batch, columns))
+    ahead = next(source, None)
+
+    def run(key: tuple[int | str, ...]) -> Iterator[pa.RecordBatch]:
+        nonlocal ahead
+        while ahead is not None and ahead[0] == key:
+            current = ahead[1]
+            ahead = next(source, None)
+            yield current
+
+    while ahead is not None:
+        key = ahead[0]
+        yield key, run(key)
+
+
+def _pieces(
+    batch: pa.RecordBatch, columns: tuple[str, ...]
+) -> Iterator[tuple[tuple[int | str, ...], pa.RecordBatch]]:
+    """Slices of a batch within which the keys do not change."""
+    if not batch.num_rows:
+        return
+    keys = list(zip(*(batch.column(name).to_pylist() for name in columns), strict=True))
+    rest = batch.drop_columns(list(columns))
+    first = 0
+    for index in range(1, len(keys) + 1):
+        if index == len(keys) or keys[index] != keys[first]:
+            yield keys[first], rest.slice(first, index - first)
+            first = index

@@ -1,0 +1,366 @@
+"""The data pipeline, stage by stage. Read this file first.
+
+    annotate   read every input once, measure it        → documents/  dedup/signatures/  quarantine/
+    dedup      rules, then exact and near duplicates    → dedup/pairs/  dedup/decisions/
+    fates      kept, or the one reason why not          → fates/  rejected_sample/
+    tokenizer  SentencePiece on a balanced sample       → tokenizer/
+    shards     encode, write, plan, balance the ledger  → shards/  plan.json  ledger.json
+
+Every stage commits (stages.py); a re-run skips what is committed for the same settings and input. Text goes from the
+readers into Parquet and from Parquet into token ids inside Python tasks; Spark moves only narrow rows.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from dataprep import files
+from dataprep import schema as s
+from dataprep.annotate.arrow_pass import AnnotateSettings
+from dataprep.annotate.language_id import builtin_model_path
+from dataprep.annotate.task import TaskResult, run_read_task
+from dataprep.config import PrepareConfig, settings_sha256
+from dataprep.dedup.deduplicate import run_dedup
+from dataprep.filter.fates import run_fates
+from dataprep.ledger import Key, build_ledger, check_ledger
+from dataprep.parts import part_number
+from dataprep.plan import InputPlan, cut_file, read_tasks, task_from_json, task_to_json
+from dataprep.shards.balance import balance_plan, temperature_shares
+from dataprep.shards.encode import ENCODED_SCHEMA, encode_documents, sample_documents, sample_fractions
+from dataprep.shards.tokenizer import load, model_sha256, train
+from dataprep.shards.writer import write_shards
+from dataprep.sources.record import Split
+from dataprep.stages import RunFolder, Stage, StageRecord
+from dataprep.tables import run_tasks
+
+ANNOTATE: Final = Stage("annotate", "documents", ("documents", "dedup/signatures", "quarantine", "precut"))
+DEDUP: Final = Stage("dedup", "dedup", ("dedup/decisions", "dedup/pairs", "dedup/work"))
+FATES: Final = Stage("fates", "fates", ("fates", "rejected_sample"))
+TOKENIZER: Final = Stage("tokenizer", "tokenizer", ("tokenizer",))
+SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json"))
+STAGES: Final = (ANNOTATE, DEDUP, FATES, TOKENIZER, SHARDS)
+
+TOKENIZER_MODEL: Final = "tokenizer/tokenizer.model"
+
+
+class PipelineError(ValueError):
+    """The input does not give what the configuration asks for; the message says what to change."""
+
+
+@dataclass
+class Pipeline:
+    """One run: its settings, its input, its folder, and where it has come to.
+
+    Attributes:
+        spark: the session; only used by stages that are not skipped.
+        config: settings.
+        plan: input files and splits.
+        on_start: called with a stage's name before it runs or is skipped.
+        on_end: called with its record, and whether it was skipped.
+    """
+
+    spark: Callable[[], SparkSession]
+    config: PrepareConfig
+    plan: InputPlan
+    on_start: Callable[[str], None]
+    on_end: Callable[[StageRecord, bool], None]
+    run: RunFolder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.run = RunFolder(self.config.run_dir, STAGES)
+
+    def prepare(self, last: Stage = SHARDS) -> None:
+        """Run the stages up to and including `last`, skipping the committed ones.
+
+        Raises:
+            PipelineError: nothing is left to make shards of, or a locale asked for has no documents.
+            LedgerError: the ledger does not balance.
+        """
+        settings = stage_settings(self.config, self.plan)
+        work = {
+            ANNOTATE: self._annotate,
+            DEDUP: lambda: run_dedup(self.spark(), self.config, self.run.path, partitions=self._partitions()),
+            FATES: self._fates,
+            TOKENIZER: self._tokenizer,
+            SHARDS: self._shards,
+        }
+        for stage in STAGES[: STAGES.index(last) + 1]:
+            self.on_start(stage.name)
+            self.on_end(*self.run.run(stage, settings[stage.name], work[stage]))
+
+    def _partitions(self) -> int:
+        return int(self.spark().conf.get("spark.sql.shuffle.partitions") or 1)
+
+    def _counts(self, stage: Stage) -> dict[str, Any]:
+        record = self.run.record(stage)
+        assert record is not None, f"{stage.name} is not committed"
+        return record.counts
+
+    def _annotate(self) -> dict[str, Any]:
+        """Read and measure everything: one task per group of splits, on the executors, without the JVM."""
+        config, run_dir = self.config, self.run.path
+        chunk_bytes = config.engine.precut_chunk_bytes
+
+        def cut(line: str) -> str:
+            return cut_file(line, out_dir=files.join(run_dir, "precut"), chunk_bytes=chunk_bytes)
+
+        chunks = run_tasks(self.spark(), [split.to_json() for split in self.plan.to_cut], cut)
+        splits = [Split.from_json(line) for lines in chunks for line in lines.splitlines()]
+        # Large splits first would change nothing but the numbering; order keeps the numbering readable.
+        tasks = read_tasks([*self.plan.splits, *splits], config.engine.split_bytes)
+        settings = annotate_settings(config)
+        batch_bytes = config.engine.batch_bytes
+
+        def read(line: str) -> str:
+            task = task_from_json(line)
+            return run_read_task(task, run_dir=run_dir, settings=settings, batch_bytes=batch_bytes).to_json()
+
+        results = [
+            TaskResult.from_json(line)
+            for line in run_tasks(self.spark(), [task_to_json(task) for task in tasks], read)
+        ]
+        files.remove_tree(self.run.at("precut"))
+        read_records: Counter[Key] = Counter()
+        quarantined: Counter[Key] = Counter()
+        for result in results:
+            read_records.update(result.read)
+            quarantined.update(result.quarantined)
+        documents = sum(result.documents for result in results)
+        if documents == 0:
+            raise PipelineError(
+                f"the corpus is empty: {len(self.plan.inputs)} input file(s) hold no readable document "
+                f"({quarantined.total()} malformed records). Check that each source's format is right."
+            )
+        return {
+            "documents": documents,
+            "text_bytes": sum(result.text_bytes for result in results),
+            "repaired": sum(result.repaired for result in results),
+            "files": len(self.plan.inputs),
+            "input_bytes": self.plan.size_bytes,
+            "read": _rows(read_records),
+            "quarantined": _rows(quarantined),
+        }
+
+    def _fates(self) -> dict[str, Any]:
+        counts = run_fates(self.spark(), self.config, self.run.path, partitions=self._partitions())
+        kept = Counter[str]()
+        reasons: dict[str, Counter[str]] = {}
+        for row in counts["funnel"]:
+            if row[s.DROP_REASON] is None:
+                kept[row[s.LOCALE]] += row["documents"]
+            else:
+                reasons.setdefault(row[s.LOCALE], Counter())[row[s.DROP_REASON]] += row["documents"]
+        missing = sorted(set(self.config.locales or kept or ["any locale"]) - set(kept))
+        if missing:
+            raise PipelineError("; ".join(_why_missing(locale, reasons) for locale in missing))
+        return counts
+
+    def _tokenizer(self) -> dict[str, Any]:
+        """Train on a balanced sample, or take the given model."""
+        settings = self.config.tokenizer
+        path = self.run.at(TOKENIZER_MODEL)
+        if settings.model is not None:
+            with files.open_binary(settings.model) as file:
+                model, sampled = file.read(), 0
+        else:
+            kept_bytes = Counter[str]()
+            for row in self._counts(FATES)["funnel"]:
+                if row[s.DROP_REASON] is None:
+                    kept_bytes[row[s.LOCALE]] += row["text_bytes"]
+            shares = temperature_shares(kept_bytes, self.config.balance.alpha)
+            fractions = sample_fractions(kept_bytes, shares, settings.sample_bytes)
+            sample = (
+                self._parts()
+                .mapInArrow(
+                    sample_documents(self.run.path, fractions, settings.seed),
+                    f"{s.DOC_ID} string, {s.TEXT} string",
+                )
+                .collect()
+            )
+            sample.sort(key=lambda row: str(row[s.DOC_ID]))
+            sampled = len(sample)
+            model = train(
+                (row[s.TEXT] for row in sample),
+                vocab_size=settings.vocab_size,
+                character_coverage=settings.character_coverage,
+                num_sentinels=settings.num_sentinels,
+            )
+        target = files.AtomicFile(path)
+        target.write(model)
+        target.commit()
+        return {
+            "vocab_size": load(path).vocab_size(),
+            "sampled_documents": sampled,
+            "sha256": model_sha256(path),
+        }
+
+    def _shards(self) -> dict[str, Any]:
+        """Encode and write the kept documents, derive the plan, balance the ledger, and write the manifest last."""
+        config, run = self.config, self.run
+        fates = self._counts(FATES)["funnel"]
+        shards_dir = run.at("shards")
+        encode = encode_documents(run.path, run.at(TOKENIZER_MODEL), self._num_shards())
+        entries = write_shards(
+            self._parts().mapInArrow(encode, ENCODED_SCHEMA),
+            shards_dir,
+            row_group_rows=config.shards.row_group_rows,
+            partitions=self._partitions(),
+        )
+        kept: Counter[Key] = Counter()
+        for entry in entries:
+            for source, file, count in entry.pop("kept"):
+                kept[source, file, entry["locale"]] += count
+        ledger = build_ledger(
+            read=_counter(self._counts(ANNOTATE)["read"]),
+            quarantined=_counter(self._counts(ANNOTATE)["quarantined"]),
+            dropped=[
+                ((row[s.SOURCE], row[s.FILE], row[s.LOCALE]), row[s.DROP_REASON], row["documents"])
+                for row in fates
+                if row[s.DROP_REASON] is not None
+            ],
+            kept=kept,
+        )
+        check_ledger(ledger)
+        train_entries = [entry for entry in entries if entry["split"] == "train"]
+        tokens, documents = Counter[str](), Counter[str]()
+        for entry in train_entries:
+            tokens[entry["locale"]] += entry["tokens"]
+            documents[entry["locale"]] += entry["rows"]
+        plan = balance_plan(
+            tokens, documents, alpha=config.balance.alpha, budget_tokens=config.balance.budget_tokens
+        )
+        tokenizer = self._counts(TOKENIZER)
+        files.write_json(run.at("ledger.json"), ledger)
+        files.write_json(run.at("plan.json"), plan)
+        manifest = {
+            "schema_version": s.SCHEMA_VERSION,
+            "tokenizer_sha256": tokenizer["sha256"],
+            "config_sha256": settings_sha256(algorithm_settings(config)),
+            "vocab_size": tokenizer["vocab_size"],
+            "plan": plan,
+            "files": entries,
+        }
+        return {
+            "manifest_sha256": files.write_json(files.join(shards_dir, "manifest.json"), manifest),
+            "files": len(entries),
+            "documents": sum(entry["rows"] for entry in entries),
+            "tokens": sum(entry["tokens"] for entry in entries),
+            "locales": len({entry["locale"] for entry in entries}),
+        }
+
+    def _parts(self) -> Any:  # noqa: ANN401 (DataFrame of one int column)
+        """One row per documents file, one partition per row: what the tasks that walk documents and fates get."""
+        names = files.list_files(self.run.at("documents"), ".parquet")
+        rows = [(part_number(name),) for name in names]
+        context = self.spark().sparkContext
+        return self.spark().createDataFrame(context.parallelize(rows, len(rows)), f"{s.PART} int")
+
+    def _num_shards(self) -> dict[tuple[str, str], int]:
+        """Shards per (locale, split), from the bytes of kept text; both splits of a locale get at least one."""
+        kept = (
+            self.spark()
+            .read.parquet(self.run.at("fates"))
+            .where(F.col(s.DROP_REASON).isNull())
+            .groupBy(s.LOCALE, s.SPLIT)
+            .agg(F.sum("text_bytes").alias("bytes"))
+            .collect()
+        )
+        target = self.config.shards.shard_bytes
+        return {(row[s.LOCALE], row[s.SPLIT]): -(-row["bytes"] // target) or 1 for row in kept}
+
+
+def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
+    """The settings that travel to the executors with the annotation tasks."""
+    return AnnotateSettings(
+        repair_mojibake=config.normalise.repair_mojibake,
+        replace_private_data=config.normalise.private_data == "replace",
+        language_model=config.language_id.model,
+        language_max_bytes=config.language_id.max_bytes,
+        num_bands=config.near_dedup.num_bands,
+        rows_per_band=config.near_dedup.rows_per_band,
+        seed=config.near_dedup.seed,
+    )
+
+
+def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
+    """Everything in the configuration that decides the result; models by their content, not by their path."""
+    settings = config.algorithm(
+        "locales",
+        "normalise",
+        "language_id",
+        "rules",
+        "rules_by_locale",
+        "near_dedup",
+        "balance",
+        "tokenizer",
+        "shards",
+    )
+    settings["language_id"]["model"] = files.file_sha256(config.language_id.model or builtin_model_path())
+    if config.tokenizer.model is not None:
+        settings["tokenizer"]["model"] = files.file_sha256(config.tokenizer.model)
+    settings["sources"] = [
+        {
+            "name": source.name,
+            "format": source.format,
+            "language": source.language,
+            "priority": source.priority,
+        }
+        for source in config.sources
+    ]
+    return settings
+
+
+def stage_settings(config: PrepareConfig, plan: InputPlan) -> dict[str, Any]:
+    """Per stage, everything its result depends on. Each holds the one before, so a change redoes what follows."""
+    settings = algorithm_settings(config)
+    near = settings["near_dedup"]
+    annotate = {
+        "version": version("magister"),
+        "inputs": plan.fingerprint(),
+        "sources": [
+            {key: source[key] for key in ("name", "format", "language")} for source in settings["sources"]
+        ],
+        "normalise": settings["normalise"],
+        "language_id": settings["language_id"],
+        "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed")},
+    }
+    rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale")}
+    dedup = {"annotate": annotate, "near_dedup": near, "sources": settings["sources"], **rules}
+    fates = {"dedup": dedup, "validation_fraction": settings["shards"]["validation_fraction"]}
+    tokenizer = {"fates": fates, "tokenizer": settings["tokenizer"], "alpha": settings["balance"]["alpha"]}
+    shards = {"tokenizer": tokenizer, "shards": settings["shards"], "balance": settings["balance"]}
+    return {
+        ANNOTATE.name: annotate,
+        DEDUP.name: dedup,
+        FATES.name: fates,
+        TOKENIZER.name: tokenizer,
+        SHARDS.name: shards,
+    }
+
+
+def _rows(counter: Counter[Key]) -> list[list[Any]]:
+    return [[*key, count] for key, count in sorted(counter.items())]
+
+
+def _counter(rows: list[list[Any]]) -> Counter[Key]:
+    return Counter({(source, file, locale): count for source, file, locale, count in rows})
+
+
+def _why_missing(locale: str, reasons: dict[str, Counter[str]]) -> str:
+    """One sentence on a locale of which nothing is left."""
+    dropped = reasons.get(locale, Counter())
+    if locale == "any locale":
+        total = sum((counter for counter in reasons.values()), Counter[str]())
+        worst = ", ".join(f"{reason} {count}" for reason, count in total.most_common(3))
+        return f"no document was kept ({worst}); loosen the rules or check the sources."
+    if not dropped:
+        return (
+            f"locale {locale} is asked for, but no document of it was read; correct `locales` or add sources"
+        )
+    worst = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common(3))
+    return f"no document in locale {locale} was kept ({worst}); loosen its rules in rules_by_locale or add sources"

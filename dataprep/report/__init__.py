@@ -1,0 +1,1 @@
+"""The reviewers' report: numbers as JSON and one static page."""

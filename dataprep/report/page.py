@@ -1,0 +1,474 @@
+"""The report as one static HTML page: everything inline, nothing fetched, readable without its script."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dataprep.report import plots
+from dataprep.report.text import difference, unit_of, visible
+
+Row = dict[str, Any]
+
+TEMPLATES: Final = Path(__file__).parent
+MISSING: Final = "—"
+MAX_HEAT: Final = 0.5  # of the heat colour: numbers on top keep their contrast
+
+CHECK_NAMES: Final = {
+    "total": "read = kept + dropped + quarantined, in total",
+    "sources": "… for each source",
+    "locales": "… for each locale",
+    "files": "… for each input file",
+    "sources_sum": "sources add up to the total",
+    "locales_sum": "locales add up to the total",
+    "files_sum": "input files add up to the total",
+    "quarantine_folder": "quarantined records lie in the quarantine folder",
+    "fates": "documents per fate: the ledger and the fates stage agree",
+    "dedup": "duplicates: the ledger and the dedup stage agree",
+    "shards": "every kept document is in a shard",
+}
+
+
+def integer(value: float | None) -> str:
+    """A count with thousands separators."""
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def number(value: float | None) -> str:
+    """A measurement with up to four significant digits."""
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def percent(value: float | None) -> str:
+    """A fraction in per cent; a small one that is not zero never reads as zero, nor a large one as the whole."""
+    if value is None:
+        return MISSING
+    if 0 < value < 0.0005:
+        return "< 0.1 %"
+    if 0.9995 <= value < 1:
+        return "> 99.9 %"
+    return f"{100 * value:.1f} %"
+
+
+def size(value: float | None) -> str:
+    """A number of bytes in decimal units."""
+    if value is None:
+        return MISSING
+    scaled = float(value)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        # 999.95 rounds to 1000.0, which is one of the next unit.
+        if scaled < 999.95 or unit == "TB":
+            return f"{scaled:,.0f} B" if unit == "B" else f"{scaled:,.1f} {unit}"
+        scaled /= 1000
+    raise AssertionError("the loop returns at its last unit")
+
+
+def duration(value: float | None) -> str:
+    """Seconds, or minutes and hours where they read better."""
+    if value is None:
+        return MISSING
+    if value < 59.95:
+        return f"{value:.1f} s"
+    minutes, seconds = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        label: its heading.
+        definition: path of its meaning in the report's definitions.
+        format: turns a value into text; null for values that are text already.
+        is_heading: whether its cells name their rows.
+    """
+
+    label: str
+    definition: str
+    format: Callable[[Any], str] | None = integer
+    is_heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its value, a second line, its shading in [0, 1], and where on the page it leads."""
+
+    value: Any
+    detail: str | None = None
+    heat: float = 0.0
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the page.
+
+    Attributes:
+        key: unique on the page.
+        caption: what the rows are.
+        columns: headings and formats.
+        rows: as many cells as columns each.
+        upright: whether headings stand upright, for many narrow columns.
+        total: a last row that sums up, if any.
+    """
+
+    key: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    upright: bool = False
+    total: Sequence[Cell] = field(default=())
+
+    @property
+    def definitions(self) -> list[tuple[str, str]]:
+        """Heading and path of each definition once, in the order of the columns."""
+        labels: dict[str, list[str]] = {}
+        for column in self.columns:
+            labels.setdefault(column.definition, []).append(column.label)
+        return [
+            (names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", path)
+            for path, names in labels.items()
+        ]
+
+
+def _table(
+    key: str, caption: str, rows: Sequence[Row], path: str, columns: Sequence[tuple[str, str, Any]]
+) -> Table:
+    """A table whose columns are keys of its rows: (key, label, format), the first naming the row."""
+    return Table(
+        key,
+        caption,
+        [
+            Column(label, f"{path}.{name}", form, is_heading=position == 0)
+            for position, (name, label, form) in enumerate(columns)
+        ],
+        [[Cell(row[name]) for name, _, _ in columns] for row in rows],
+    )
+
+
+def _by_count(counts: dict[str, int]) -> list[str]:
+    return sorted(counts, key=lambda name: (-counts[name], name))
+
+
+def _reasons_by_source(report: Row) -> Table:
+    """Reasons down, sources across: reasons are many and sources few."""
+    entries = {(row["reason"], row["source"]): row for row in report["drops"]["by_source"]}
+    reasons = [row["reason"] for row in report["drops"]["reasons"]]
+    read = {row["source"]: row["read"] for row in report["inputs"]["sources"]}
+    sources = _by_count(read)
+    totals = {row["source"]: row for row in report["inputs"]["sources"]}
+    return Table(
+        "reasons-by-source",
+        "Documents dropped per reason and source, with their part of the source's records",
+        [
+            Column("Reason", "drops.by_source.reason", None, is_heading=True),
+            *(Column(source, "drops.by_source.documents") for source in sources),
+            Column("All sources", "drops.reasons.documents"),
+        ],
+        [
+            [
+                Cell(reason),
+                *(_share(entries.get((reason, source))) for source in sources),
+                _share(next(row for row in report["drops"]["reasons"] if row["reason"] == reason)),
+            ]
+            for reason in reasons
+        ],
+        total=[
+            Cell("dropped"),
+            *(_part(totals[source]["dropped"], totals[source]["read"]) for source in sources),
+            _part(report["verdict"]["dropped"], report["verdict"]["read"]),
+        ],
+    )
+
+
+def _reasons_by_locale(report: Row) -> Table:
+    """Locales down, reasons across, most frequent reason first."""
+    entries = {(row["locale"], row["reason"]): row for row in report["drops"]["by_locale"]}
+    reasons = [row["reason"] for row in report["drops"]["reasons"]]
+    locales = {row["locale"]: row for row in report["drops"]["locales"]}
+    return Table(
+        "reasons-by-locale",
+        "Documents dropped per locale and reason, with their part of the locale's records",
+        [
+            Column("Locale", "drops.locales.locale", None, is_heading=True),
+            Column("Read", "drops.locales.read"),
+            Column("Kept", "drops.locales.kept"),
+            Column("Quarantined", "drops.locales.quarantined"),
+            *(Column(reason, "drops.by_locale.documents") for reason in reasons),
+        ],
+        [
+            [
+                Cell(code, detail=locales[code]["name"]),
+                Cell(locales[code]["read"]),
+                Cell(locales[code]["kept"], detail=percent(locales[code]["kept_fraction"])),
+                Cell(locales[code]["quarantined"]),
+                *(_share(entries.get((code, reason))) for reason in reasons),
+            ]
+            for code in _by_count({code: row["read"] for code, row in locales.items()})
+        ],
+        upright=True,
+    )
+
+
+def _share(entry: Row | None) -> Cell:
+    return Cell(0) if entry is None else _cell(entry["documents"], entry["fraction_of_read"])
+
+
+def _part(part: int, whole: int) -> Cell:
+    return _cell(part, part / whole if whole else None)
+
+
+def _cell(documents: int, fraction: float | None) -> Cell:
+    # The square root spreads the shades: most reasons drop a few per cent.
+    return Cell(documents, percent(fraction), MAX_HEAT * min(1.0, fraction or 0.0) ** 0.5)
+
+
+def _reasons(report: Row) -> Table:
+    """All reasons, each leading to its examples where there are some."""
+    table = _table(
+        "reasons",
+        "Reasons, the most frequent first",
+        report["drops"]["reasons"],
+        "drops.reasons",
+        [
+            ("reason", "Reason", None),
+            ("documents", "Documents", integer),
+            ("fraction_of_read", "Of read", percent),
+            ("text_bytes", "Text", size),
+            ("explanation", "What it means", None),
+        ],
+    )
+    position = {row["reason"]: index for index, row in enumerate(report["examples"]["reasons"], start=1)}
+    targets = {reason: f"example-{index}" for reason, index in position.items()}
+    rows = [[replace(row[0], target=targets.get(row[0].value)), *row[1:]] for row in table.rows]
+    return replace(table, rows=rows)
+
+
+def _overlap(report: Row) -> Table | None:
+    """Sources of removed documents down, sources of the documents kept in their place across."""
+    rows = report["duplicates"]["overlap"]
+    if not rows:
+        return None
+    removed = sorted({row["removed_source"] for row in rows})
+    kept = sorted({row["kept_source"] for row in rows})
+    by_rule = {(row["removed_source"], row["kept_source"], row["rule"]): row["documents"] for row in rows}
+    rules = sorted({row["rule"] for row in rows})
+    most = max(sum(by_rule.get((a, b, rule), 0) for rule in rules) for a in removed for b in kept)
+
+    def cell(removed_source: str, kept_source: str) -> Cell:
+        parts = {rule: by_rule.get((removed_source, kept_source, rule), 0) for rule in rules}
+        total = sum(parts.values())
+        detail = " · ".join(f"{integer(n)} {rule}" for rule, n in parts.items() if n)
+        return Cell(total, detail or None, MAX_HEAT * (total / most) ** 0.5 if most else 0.0)
+
+    return Table(
+        "overlap",
+        "Documents removed, by their source (rows) and the source of the document kept in their place (columns)",
+        [
+            Column("Removed from", "duplicates.overlap.removed_source", None, is_heading=True),
+            *(Column(f"kept in {source}", "duplicates.overlap.documents") for source in kept),
+        ],
+        [[Cell(source), *(cell(source, other) for other in kept)] for source in removed],
+    )
+
+
+def _range(row: Row) -> str:
+    return (
+        f"{row['smallest']}" if row["smallest"] == row["largest"] else f"{row['smallest']}–{row['largest']}"
+    )
+
+
+def _duplicate_tables(report: Row) -> dict[str, Table | None]:
+    duplicates = report["duplicates"]
+    return {
+        "overlap": _overlap(report),
+        "cluster_sizes": Table(
+            "cluster-sizes",
+            "Groups of duplicates by size",
+            [
+                Column("Documents in the group", "duplicates.cluster_sizes", None, is_heading=True),
+                Column("Groups", "duplicates.cluster_sizes.clusters"),
+                Column("Documents", "duplicates.cluster_sizes.documents"),
+            ],
+            [
+                [Cell(_range(row)), Cell(row["clusters"]), Cell(row["documents"])]
+                for row in duplicates["cluster_sizes"]
+            ],
+        ),
+        "jaccard": Table(
+            "jaccard",
+            "Candidate pairs by exact Jaccard similarity",
+            [
+                Column("Similarity", "duplicates.jaccard_histogram.lower", None, is_heading=True),
+                Column("Pairs", "duplicates.jaccard_histogram.pairs"),
+            ],
+            [
+                [Cell(f"{row['lower']:.2f}–{row['upper']:.2f}"), Cell(row["pairs"])]
+                for row in duplicates["jaccard_histogram"]
+            ],
+        ),
+        "s_curve": Table(
+            "s-curve",
+            "Probability that a pair of documents becomes a candidate",
+            [
+                Column("Similarity J", "duplicates.s_curve.jaccard", None, is_heading=True),
+                Column("Probability", "duplicates.s_curve.probability", percent),
+            ],
+            [[Cell(f"{row['jaccard']:.2f}"), Cell(row["probability"])] for row in duplicates["s_curve"]],
+        ),
+    }
+
+
+def _tables(report: Row) -> dict[str, Table | None]:
+    return {
+        "sources": _table(
+            "sources",
+            "Records per source",
+            report["inputs"]["sources"],
+            "inputs.sources",
+            [
+                ("source", "Source", None),
+                ("files", "Files", integer),
+                ("read", "Read", integer),
+                ("text_bytes", "Text", size),
+                ("kept", "Kept", integer),
+                ("dropped", "Dropped", integer),
+                ("quarantined", "Quarantined", integer),
+                ("kept_fraction", "Kept part", percent),
+            ],
+        ),
+        "reasons": _reasons(report),
+        "reasons_by_source": _reasons_by_source(report),
+        "reasons_by_locale": _reasons_by_locale(report),
+        **_duplicate_tables(report),
+        "quarantine": _table(
+            "quarantined",
+            "Records that could not be read, per source and reason",
+            report["quarantine"]["by_source"],
+            "quarantine.by_source",
+            [
+                ("source", "Source", None),
+                ("reason", "Reason", None),
+                ("records", "Records", integer),
+                ("explanation", "What it means", None),
+            ],
+        ),
+        "balance": _table(
+            "balance-locales",
+            "Locales before and after balancing",
+            sorted(report["balance"]["locales"], key=lambda row: (-row["tokens"], row["locale"])),
+            "balance.locales",
+            [
+                ("locale", "Locale", None),
+                ("name", "Language", None),
+                ("documents", "Documents", integer),
+                ("tokens", "Tokens", integer),
+                ("natural_share", "Natural share", percent),
+                ("target_share", "Target share", percent),
+                ("expected_repeats", "Expected repeats", number),
+            ],
+        ),
+        "shards": _table(
+            "shard-files",
+            "Shards per locale and split",
+            report["shards"]["by_locale"],
+            "shards.by_locale",
+            [
+                ("locale", "Locale", None),
+                ("name", "Language", None),
+                ("split", "Split", None),
+                ("files", "Files", integer),
+                ("rows", "Documents", integer),
+                ("tokens", "Tokens", integer),
+                ("bytes", "Size", size),
+            ],
+        ),
+        "timings": _table(
+            "stage-times",
+            "Wall time per stage",
+            [{**row, "skipped": "yes" if row["skipped"] else "no"} for row in report["timings"]["stages"]],
+            "timings.stages",
+            [
+                ("stage", "Stage", None),
+                ("elapsed_s", "This run", duration),
+                ("skipped", "Skipped", None),
+                ("recorded_elapsed_s", "When its output was made", duration),
+            ],
+        ),
+    }
+
+
+def _plots(report: Row) -> dict[str, Markup]:
+    duplicates = report["duplicates"]
+    drawn = {
+        "fates": plots.fates_by_source(
+            report["inputs"]["sources"], report["drops"]["by_source"], report["drops"]["reasons"]
+        ),
+        "cluster_sizes": plots.cluster_sizes(duplicates["cluster_sizes"]),
+        "jaccard": plots.jaccard_histogram(duplicates["jaccard_histogram"], duplicates["min_jaccard"]),
+        "s_curve": plots.s_curve(
+            duplicates["num_bands"], duplicates["rows_per_band"], duplicates["min_jaccard"]
+        ),
+        "balance": plots.balance(report["balance"]["locales"]),
+    }
+    # Matplotlib escapes the labels it writes; nothing else in these strings comes from data.
+    return {name: Markup(svg) for name, svg in drawn.items()}
+
+
+def _compared(example: Row) -> Row | None:
+    """Both texts of a duplicate, in pieces; null if the document is none."""
+    if example["kept_excerpt"] is None or example["excerpt"] is None:
+        return None
+    left, right = difference(example["excerpt"], example["kept_excerpt"], unit_of(example["locale"]))
+    return {"removed": left, "kept": right, "differs": any(changed for _, changed in [*left, *right])}
+
+
+def _finalize(value: Any) -> Any:  # noqa: ANN401 (whatever a template prints)
+    """Control characters shown in everything the template prints; Jinja escapes the result."""
+    return visible(value) if type(value) is str else value
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(integer=integer, number=number, percent=percent, size=size, duration=duration)
+    return environment
+
+
+def render(report: dict[str, Any]) -> str:
+    """The page, from nothing but the report.
+
+    Everything from documents is escaped and its control characters are shown. A content security policy allows the
+    page's own script by its hash and forbids every request, so that a mistake here could not run or fetch anything.
+    """
+    environment = _environment()
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.html.j2", "script.html.j2")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = environment.get_template("index.html.j2").render(
+        report=report,
+        style=Markup(style),
+        script=Markup(script),
+        script_sha256=digest,
+        tables=_tables(report),
+        plots=_plots(report),
+        compared=_compared,
+        check_names=CHECK_NAMES,
+    )
+    return page.lstrip()

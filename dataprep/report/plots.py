@@ -1,0 +1,268 @@
+"""The report's plots as inline SVG. Text takes the page's colour and font, so that one plot serves light and dark."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from dataprep.report.numbers import candidate_probability
+from dataprep.report.text import visible
+
+Row = dict[str, Any]
+
+MAX_SOURCES: Final = 40  # bars that stay legible in one plot; the table beside it has all sources
+MAX_REASONS: Final = 8  # colours that stay distinct; the rest is drawn as one
+MIN_LOG_SHARE: Final = 1e-6  # left end of the share axis at most; smaller shares are drawn there
+
+WIDTH_INCHES: Final = 8.0
+INK: Final = "#0a0b0c"  # stands for the page's text colour while Matplotlib draws
+
+# Mid-tones: each has a contrast of at least 3 : 1 against both page backgrounds, where it stands beside them.
+KEPT: Final = "#2f9184"
+REJECTED: Final = "#c4703f"
+NEUTRAL: Final = "#848b93"
+REASON_COLOURS: Final = (
+    "#c4703f", "#7d6fc4", "#b0862b", "#c75d86", "#4a88c7", "#8a8f3c", "#a3665c", "#6f9a55",
+)  # fmt: skip
+
+_STYLE: Final[Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9.0,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": INK,
+    "grid.alpha": 0.14,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+_NO_METADATA: Final = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+@contextmanager
+def _style(name: str) -> Iterator[None]:
+    # The salt makes the identifiers inside the SVG, and with them the page, the same on every run.
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+        yield
+
+
+def _axes(height_inches: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH_INCHES, height_inches), layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure, figure.add_subplot()
+
+
+def _svg(figure: Figure, name: str, title: str) -> str:
+    """The figure as an `<svg>` element for an HTML page: no prolog, no name spaces, identifiers of its own."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'href="#', f'href="#{name}-', svg).replace("url(#", f"url(#{name}-")
+    # Releases of Matplotlib differ in how they write the font: together, or size and family apart.
+    svg = re.sub(r"font: (?:[\w-]+ )*([\d.]+px) [^;\"]+", r"font-size: \1", svg)
+    svg = re.sub(r"font-family: [^;\"]+;? ?", "", svg)
+    svg = svg.replace(INK, "currentColor")
+    view_box = re.search(r'viewBox="[^"]*"', svg)
+    assert view_box is not None, "Matplotlib writes a viewBox"
+    label = escape(title, {'"': "&quot;"})
+    opening = f'<svg class="plot" {view_box[0]} role="img" aria-label="{label}">'
+    return re.sub(r"<svg[^>]*>", lambda _: opening, svg, count=1)
+
+
+def fates_by_source(sources: list[Row], by_source: list[Row], reasons: list[Row]) -> str:
+    """Stacked bars: of each source's records, the fractions kept, dropped by reason, and quarantined.
+
+    Args:
+        sources: `inputs.sources` of the report.
+        by_source: `drops.by_source`.
+        reasons: `drops.reasons`, the most frequent first.
+
+    Returns:
+        An `<svg>` element; empty if nothing was read.
+    """
+    drawn = sorted((row for row in sources if row["read"]), key=lambda row: -row["read"])[:MAX_SOURCES]
+    if not drawn:
+        return ""
+    named = [row["reason"] for row in reasons][:MAX_REASONS]
+    documents = {(row["source"], row["reason"]): row["documents"] for row in by_source}
+    series = [("kept", KEPT, [row["kept"] for row in drawn])]
+    for colour, reason in zip(REASON_COLOURS, named, strict=False):
+        series.append((reason, colour, [documents.get((row["source"], reason), 0) for row in drawn]))
+    if len(reasons) > len(named):
+        shown = [sum(documents.get((row["source"], reason), 0) for reason in named) for row in drawn]
+        rest = [row["dropped"] - part for row, part in zip(drawn, shown, strict=True)]
+        others = len(reasons) - len(named)
+        series.append((reasons[-1]["reason"] if others == 1 else f"{others} other reasons", NEUTRAL, rest))
+    if any(row["quarantined"] for row in drawn):
+        series.append(("quarantined", "#d0473f", [row["quarantined"] for row in drawn]))
+    name = "plot-fates"
+    with _style(name):
+        legend_rows = -(-len(series) // 4)
+        figure, axes = _axes(0.9 + 0.34 * len(drawn) + 0.22 * legend_rows)
+        left = [0.0] * len(drawn)
+        for label, colour, values in series:
+            width = [value / row["read"] for value, row in zip(values, drawn, strict=True)]
+            axes.barh(range(len(drawn)), width, left=left, color=colour, height=0.66, label=visible(label))
+            left = [start + part for start, part in zip(left, width, strict=True)]
+        axes.set_yticks(range(len(drawn)), [visible(row["source"]) for row in drawn])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set_xlabel("of the records read")
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        figure.legend(loc="outside upper left", ncols=4, handlelength=1.0, handleheight=1.0)
+        return _svg(figure, name, "Fate of each source's records as fractions of the records read")
+
+
+def cluster_sizes(bins: list[Row]) -> str:
+    """Bars of the number of duplicate groups per size range, on a logarithmic axis; empty if there are none."""
+    if not bins:
+        return ""
+    name = "plot-clusters"
+    labels = [
+        str(row["smallest"]) if row["smallest"] == row["largest"] else f"{row['smallest']}–{row['largest']}"
+        for row in bins
+    ]
+    with _style(name):
+        figure, axes = _axes(2.7)
+        bars = axes.bar(range(len(bins)), [row["clusters"] for row in bins], color=KEPT, width=0.7)
+        axes.bar_label(bars, [f"{row['clusters']:,}" for row in bins], padding=2, fontsize=8)
+        axes.set_yscale("log")
+        axes.set_ylim(0.7, 3 * max(row["clusters"] for row in bins))
+        axes.set_xlim(-0.7, max(len(bins), 6) - 0.3)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.minorticks_off()
+        axes.set_xticks(range(len(bins)), labels)
+        axes.tick_params(axis="x", length=0)
+        axes.grid(axis="y")
+        axes.set_xlabel("documents in the group")
+        axes.set_ylabel("groups (log scale)")
+        return _svg(figure, name, "Number of duplicate groups by size")
+
+
+def _threshold(axes: Axes, min_jaccard: float) -> None:
+    axes.axvline(min_jaccard, color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+    axes.annotate(
+        f"threshold {min_jaccard:g}",
+        (min_jaccard, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, 3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=8,
+    )
+
+
+def jaccard_histogram(bins: list[Row], min_jaccard: float | None) -> str:
+    """Bars of candidate pairs by exact Jaccard similarity with the threshold; empty if there are no pairs."""
+    if not any(row["pairs"] for row in bins):
+        return ""
+    name = "plot-jaccard"
+    bound = 0.0 if min_jaccard is None else min_jaccard
+    with _style(name):
+        figure, axes = _axes(2.7)
+        axes.bar(
+            [row["lower"] for row in bins],
+            [row["pairs"] for row in bins],
+            width=0.046,
+            align="edge",
+            # A bin that the threshold cuts counts as below: only what surely reaches it gets the other colour.
+            color=[KEPT if row["lower"] >= bound - 1e-9 else NEUTRAL for row in bins],
+        )
+        if min_jaccard is not None:
+            _threshold(axes, min_jaccard)
+        axes.set_xlim(min(0.0, bins[0]["lower"]), 1.05)
+        axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axes.grid(axis="y")
+        axes.set_xlabel("exact Jaccard similarity of a candidate pair")
+        axes.set_ylabel("pairs")
+        return _svg(figure, name, "Candidate pairs by exact Jaccard similarity, with the threshold")
+
+
+def s_curve(num_bands: int | None, rows_per_band: int | None, min_jaccard: float | None) -> str:
+    """Curve of the probability that a pair becomes a candidate, with the threshold; empty without settings."""
+    if num_bands is None or rows_per_band is None or min_jaccard is None:
+        return ""
+    name = "plot-s-curve"
+    similarity = [step / 200 for step in range(201)]
+    probability = [candidate_probability(j, num_bands, rows_per_band) for j in similarity]
+    at_threshold = candidate_probability(min_jaccard, num_bands, rows_per_band)
+    with _style(name):
+        figure, axes = _axes(2.7)
+        axes.fill_between(
+            similarity,
+            probability,
+            1.0,
+            where=[j >= min_jaccard for j in similarity],
+            color=REJECTED,
+            alpha=0.35,
+            linewidth=0,
+        )
+        axes.plot(similarity, probability, color=KEPT, linewidth=2.2)
+        axes.plot([min_jaccard], [at_threshold], marker="o", color=KEPT, markersize=6)
+        # The curve keeps clear of the upper left corner with any setting that anyone would choose.
+        axes.text(0.02, 0.9, f"at the threshold: {at_threshold:.1%}", transform=axes.transAxes)
+        _threshold(axes, min_jaccard)
+        axes.set_xlim(0, 1.0)
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.grid()
+        axes.set_xlabel("Jaccard similarity J of two documents")
+        axes.set_ylabel("probability")
+        return _svg(
+            figure, name, f"Probability of becoming a candidate, {num_bands} bands of {rows_per_band} rows"
+        )
+
+
+def balance(locales: list[Row]) -> str:
+    """Two points per locale, its share before and after balancing, on a logarithmic axis; empty without locales."""
+    drawn = sorted(
+        (row for row in locales if row["natural_share"] > 0 or row["target_share"] > 0),
+        key=lambda row: (-row["natural_share"], row["locale"]),
+    )
+    if not drawn:
+        return ""
+    name = "plot-balance"
+    before = [max(row["natural_share"], MIN_LOG_SHARE) for row in drawn]
+    after = [max(row["target_share"], MIN_LOG_SHARE) for row in drawn]
+    rows = range(len(drawn))
+    with _style(name):
+        figure, axes = _axes(1.15 + 0.21 * len(drawn))
+        axes.hlines(rows, before, after, color=NEUTRAL, linewidth=1.6)
+        axes.plot(
+            before, rows, "o", color=NEUTRAL, markersize=6, label="before: share of the tokens there are"
+        )
+        axes.plot(after, rows, "o", color=KEPT, markersize=6, label="after: share of the tokens drawn")
+        axes.set_xscale("log")
+        axes.set_xlim(min(*before, *after) / 1.5, min(1.0, max(*before, *after) * 1.5))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g} %"))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda _value, _: ""))
+        axes.set_yticks(rows, [visible(row["locale"]) for row in drawn])
+        axes.set_ylim(len(drawn) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x")
+        axes.set_xlabel("share of tokens (log scale)")
+        figure.legend(loc="outside upper left", ncols=2, handlelength=1.0)
+        return _svg(figure, name, "Share of each locale before and after balancing")

@@ -1,0 +1,91 @@
+"""Text of documents made safe to look at: control characters shown, lengths bounded, differences found."""
+
+import difflib
+import re
+import unicodedata
+from typing import Final
+
+from dataprep.locales import LOCALES, Unit, canonical_language
+
+Piece = tuple[str, bool]  # a run of text, and whether the other text lacks it
+
+# Line feed and tab stay: the page keeps white space. The joiners U+200C and U+200D stay too, since Persian, Hindi and
+# emoji are spelled with them, and so do the directional marks U+200E and U+200F of everyday Hebrew and Arabic text.
+# Embeddings, overrides and isolates go: they could make a text, or the page around it, read in another order.
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_WORD: Final = re.compile(r"(\S+)(\s*)")
+
+
+def _picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # the block of control pictures follows the order of the controls
+    return "\u2421" if code == 0x7F else f"⟨U+{code:04X}⟩"
+
+
+def visible(text: str) -> str:
+    """The text with a visible sign in place of each control character; line feeds and tabs stay."""
+    return _CONTROL.sub(_picture, text)
+
+
+def clip(text: str, max_chars: int) -> str:
+    """The text, or its first `max_chars` characters and an ellipsis."""
+    return text if len(text) <= max_chars else text[:max_chars] + "…"
+
+
+def unit_of(locale: str | None) -> Unit:
+    """Whether texts of a locale are compared by `word` or by `char`; words for a locale outside the table."""
+    for code in (canonical_language(locale), canonical_language((locale or "").partition("-")[0])):
+        if code in LOCALES:
+            return LOCALES[code].unit
+    return "word"
+
+
+def _characters(text: str) -> list[str]:
+    """Characters with the combining marks that follow them, so that no highlight splits a Thai or Khmer syllable."""
+    units: list[str] = []
+    for character in text:
+        if units and unicodedata.category(character).startswith("M"):
+            units[-1] += character
+        else:
+            units.append(character)
+    return units
+
+
+def _units(text: str, unit: Unit) -> list[tuple[str, str]]:
+    """What is compared, each with the white space that follows it."""
+    if unit == "char":
+        return [(character, "") for character in _characters(text)]
+    return [(match[1], match[2]) for match in _WORD.finditer(text)]
+
+
+def _merge(units: list[tuple[str, str]], changed: list[bool]) -> list[Piece]:
+    """Neighbouring units of the same kind as one piece; white space is highlighted between changed units only."""
+    pieces: list[tuple[str, bool]] = []
+    for index, (body, space) in enumerate(units):
+        inside = changed[index] and index + 1 < len(units) and changed[index + 1]
+        for text, mark in ((body + space, True),) if inside else ((body, changed[index]), (space, False)):
+            if text and pieces and pieces[-1][1] == mark:
+                pieces[-1] = (pieces[-1][0] + text, mark)
+            elif text:
+                pieces.append((text, mark))
+    return pieces
+
+
+def difference(left: str, right: str, unit: Unit) -> tuple[list[Piece], list[Piece]]:
+    """Both texts cut into pieces, each marked where the other text has something else (Ratcliff and Obershelp).
+
+    White space is not compared when the unit is `word`. Time is at worst cubic in the number of units, so texts
+    should be clipped before.
+    """
+    left_units, right_units = _units(left, unit), _units(right, unit)
+    left_changed, right_changed = [True] * len(left_units), [True] * len(right_units)
+    matcher = difflib.SequenceMatcher(
+        None, [body for body, _ in left_units], [body for body, _ in right_units], autojunk=False
+    )
+    for start_left, start_right, size in matcher.get_matching_blocks():
+        left_changed[start_left : start_left + size] = [False] * size
+        right_changed[start_right : start_right + size] = [False] * size
+    return _merge(left_units, left_changed), _merge(right_units, right_changed)

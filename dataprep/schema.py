@@ -1,0 +1,78 @@
+"""Column names and Arrow schemas of every table in a run folder. The one place where a column is spelled."""
+
+from typing import Final
+
+import pyarrow as pa
+
+SCHEMA_VERSION: Final = 1  # of ledger.json, shards/manifest.json and report/report.json
+
+# --- documents/*.parquet ---------------------------------------------------------------------------------------------
+DOC_ID: Final = "doc_id"  # 128-bit content address of source, locator and text; 32 hex digits
+SOURCE: Final = "source"
+LOCATOR: Final = "locator"  # URL, title, or file and offset
+FILE: Final = "file"  # input file, relative to the input root
+LANGUAGE: Final = "language"  # as declared by the source; null where it declares none
+LOCALE: Final = "locale"  # the declared language, else the detected one; "und" where neither is known
+DETECTED: Final = "detected"  # best label of the language identification, as a locale code
+DETECTED_SCORE: Final = "detected_score"  # its probability
+LID_SCORE: Final = "lid_score"  # probability of `locale`
+TIMESTAMP: Final = "timestamp"
+FORM: Final = "form"  # written | spoken
+TEXT: Final = "text"
+CONTENT_HASH: Final = "content_hash"  # 16 bytes; equal for texts that differ in white space only
+QUALITY: Final = "quality"  # [0, 1], see annotate.arrow_pass.quality
+ROW: Final = "row"  # position in its documents file
+PART: Final = "part"  # number of its documents file
+
+# --- dedup ------------------------------------------------------------------------------------------------------------
+NODE: Final = "node"  # the first 63 bits of doc_id as a number: the vertex of the duplicate graph
+BAND_KEYS: Final = "band_keys"
+KEPT_DOC_ID: Final = "kept_doc_id"
+RULE: Final = "rule"  # exact | near
+JACCARD: Final = "jaccard"
+BANDS_MATCHED: Final = "bands_matched"
+CLUSTER_ID: Final = "cluster_id"
+CLUSTER_SIZE: Final = "cluster_size"
+
+# --- fates and shards -------------------------------------------------------------------------------------------------
+DROP_REASON: Final = "drop_reason"  # null means the document is kept
+SPLIT: Final = "split"  # train | validation
+INPUT_IDS: Final = "input_ids"
+NUM_TOKENS: Final = "num_tokens"
+
+EXACT_DUPLICATE: Final = "exact_duplicate"
+NEAR_DUPLICATE: Final = "near_duplicate"
+
+PRIVATE_DATA_SIGNALS: Final = ("num_emails", "num_ip_addresses", "num_phone_numbers")
+
+DECISIONS: Final = pa.schema(
+    [
+        (DOC_ID, pa.string()),
+        (KEPT_DOC_ID, pa.string()),
+        (RULE, pa.string()),
+        (JACCARD, pa.float64()),
+        (BANDS_MATCHED, pa.int32()),
+        (CLUSTER_ID, pa.string()),
+    ]
+)
+
+QUARANTINE: Final = pa.schema(
+    [
+        (SOURCE, pa.string()),
+        (FILE, pa.string()),
+        (LOCALE, pa.string()),
+        ("offset", pa.int64()),
+        ("reason", pa.string()),
+        ("sample", pa.binary()),
+    ]
+)
+
+SHARD: Final = pa.schema(
+    [
+        (DOC_ID, pa.string()),
+        (SOURCE, pa.string()),
+        (INPUT_IDS, pa.list_(pa.int32())),
+        (NUM_TOKENS, pa.int32()),
+        (CLUSTER_SIZE, pa.int32()),
+    ]
+)

@@ -1,0 +1,1 @@
+"""Locale balance, tokeniser and the Parquet shards that trainers stream."""

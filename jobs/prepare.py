@@ -1,0 +1,20 @@
+"""The whole data pipeline: corpora in; balanced, tokenised shards, ledger and report out."""
+
+from collections.abc import Sequence
+
+from dataprep.pipeline import SHARDS
+from jobs.run import run_job
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the job with the arguments of the command line."""
+    run_job(
+        "prepare",
+        "The whole data pipeline: corpora in; balanced, tokenised shards, ledger and report out.",
+        SHARDS,
+        argv,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Write the report of a finished run again, from its folder alone."""
+
+import sys
+from collections.abc import Sequence
+
+from dataprep import files
+from dataprep.config import PrepareConfig
+from dataprep.filter.rules import EXPLANATIONS
+from dataprep.report.write import write_report
+from dataprep.sources.registry import MALFORMED_REASONS
+from jobs.config import load_config
+from jobs.run import RunFolderError, exit_with_message, parse
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the job with the arguments of the command line."""
+    args = parse("Write the report of a finished run again, from its folder alone.", argv)
+    exit_with_message(
+        lambda: _report(load_config(args.config, args.set, PrepareConfig), dry_run=args.dry_run)
+    )
+
+
+def _report(config: PrepareConfig, *, dry_run: bool) -> None:
+    if not files.exists(files.join(config.run_dir, "ledger.json")):
+        raise RunFolderError(
+            f"{config.run_dir} holds no finished run; run make prepare with this configuration first."
+        )
+    if not dry_run:
+        write_report(config.run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
+    print(files.join(config.run_dir, "report", "index.html"), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

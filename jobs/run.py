@@ -1,0 +1,201 @@
+"""What every data job shares: parse, check, lock, run the stages, record. The mains beside this file name a stage."""
+
+import argparse
+import datetime
+import fcntl
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from dataprep import files
+from dataprep.annotate.language_id import check_model
+from dataprep.config import PrepareConfig
+from dataprep.filter.rules import EXPLANATIONS
+from dataprep.kernels.fused import warm_up
+from dataprep.ledger import LedgerError
+from dataprep.pipeline import SHARDS, STAGES, Pipeline
+from dataprep.plan import plan_input
+from dataprep.report.write import write_report
+from dataprep.schema import SCHEMA_VERSION
+from dataprep.shards.tokenizer import load
+from dataprep.sources.registry import MALFORMED_REASONS
+from dataprep.stages import Stage, StageRecord
+from jobs.config import load_config
+from jobs.java import JavaError
+from jobs.progress import StageProgress
+from jobs.spark import build_session, spark_master
+
+BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
+UNBALANCED: Final = 3  # exit code: documents were lost; the shards must not be used
+FAILED: Final = 1
+
+
+class RunFolderError(ValueError):
+    """The run folder cannot be used."""
+
+
+def parse(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The three options that every job has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", required=True, help="YAML file with the settings of the run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting; repeatable"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the resolved settings and the input, and stop"
+    )
+    return parser.parse_args(argv)
+
+
+def run_job(name: str, description: str, last: Stage, argv: Sequence[str] | None) -> None:
+    """The main of a data job: run the stages up to `last`; end the process with a message and a code on bad input."""
+    args = parse(description, argv)
+    exit_with_message(lambda: _run(name, args, last))
+
+
+def exit_with_message(work: Callable[[], None]) -> None:
+    """Run; turn the errors that a person can mend into one sentence and an exit code."""
+    try:
+        work()
+    except LedgerError as error:
+        _fail(error, UNBALANCED)
+    except (JavaError, PySparkException) as error:
+        _fail(error, FAILED)
+    except (ValueError, OSError) as error:
+        _fail(error, BAD_INPUT)
+
+
+def _fail(error: Exception, code: int) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
+    config = load_config(args.config, args.set, PrepareConfig)
+    plan = plan_input(config)
+    check_model(config.language_id.model)
+    if config.tokenizer.model is not None:
+        load(config.tokenizer.model)
+    if args.dry_run:
+        print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+        print(f"# {len(plan.inputs):,} input files, {plan.size_bytes / 1e6:,.1f} MB; nothing was run")
+        return
+    started_at = datetime.datetime.now(datetime.UTC)
+    session: list[SparkSession] = []
+
+    def spark() -> SparkSession:
+        if not session:
+            # Compiled here once, so that the workers load the machine code instead of compiling it side by side.
+            warm_up()
+            session.append(build_session(name, config.engine))
+        return session[0]
+
+    done: list[tuple[StageRecord, bool]] = []
+    with _locked(config.run_dir), StageProgress() as progress:
+        progress.watch(lambda: session[0] if session else None)
+        progress.say(
+            f"reading {len(plan.inputs):,} files, {plan.size_bytes / 1e6:,.1f} MB, into {config.run_dir}"
+        )
+
+        def end(record: StageRecord, skipped: bool) -> None:
+            done.append((record, skipped))
+            progress.end(record, skipped)
+
+        try:
+            files.make_folder(config.run_dir)
+            _write_config(config)
+            Pipeline(spark, config, plan, progress.start, end).prepare(last)
+            _write_run(config, started_at, done)
+        finally:
+            if session:
+                session[0].stop()
+        if last == SHARDS:
+            write_report(config.run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
+            progress.say(f"shards     {files.join(config.run_dir, 'shards')}")
+            progress.say(f"report     {files.join(config.run_dir, 'report', 'index.html')}")
+
+
+@contextmanager
+def _locked(run_dir: str) -> Iterator[None]:
+    """Hold the run folder; a second run on it is refused. The lock dies with its process, however that ends.
+
+    A folder that this run made and in which no stage was committed is removed again on failure.
+    """
+    if not files.is_local(run_dir):
+        yield
+        return
+    folder = Path(run_dir)
+    existed = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise RunFolderError(
+            f"the run folder {run_dir} cannot be written ({error.strerror}); choose another with --set run_dir=…"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunFolderError(
+                f"another run is working in {run_dir}; wait for it, or choose another folder with --set run_dir=…"
+            ) from error
+        try:
+            yield
+        except BaseException:
+            if not existed and not any((folder / stage.folder / "_stage.json").exists() for stage in STAGES):
+                files.remove_tree(run_dir)
+            raise
+
+
+def _write_config(config: PrepareConfig) -> None:
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    target = files.AtomicFile(files.join(config.run_dir, "config.yaml"))
+    target.write(text.encode())
+    target.commit()
+
+
+def _write_run(
+    config: PrepareConfig, started_at: datetime.datetime, done: Sequence[tuple[StageRecord, bool]]
+) -> None:
+    """`run.json`: what ran, on what, and how long each stage took."""
+    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    value: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "started_at": started_at.isoformat(timespec="seconds"),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "versions": {
+            "python": platform.python_version(),
+            **{
+                name: version(name)
+                for name in ("magister", "pyspark", "pyarrow", "numba", "sentencepiece", "ftfy")
+            },
+        },
+        "master": spark_master(),
+        "stages": [
+            {"stage": record.stage, "elapsed_s": record.elapsed_s, "skipped": skipped}
+            for record, skipped in done
+        ],
+        # The largest single process among driver, JVM and workers, in bytes (ru_maxrss is in KiB on Linux).
+        "peak_memory_bytes": usage * 1024,
+    }
+    files.write_json(files.join(config.run_dir, "run.json"), value)
+
+
+def _commit() -> str | None:
+    """Commit of the checkout the code runs from; null when it is not one."""
+    answer = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or None

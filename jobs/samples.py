@@ -1,0 +1,25 @@
+"""Write the project's own sample corpora, with their planted truth, where the demo configuration reads them."""
+
+import sys
+from collections.abc import Sequence
+
+from dataprep.config import PrepareConfig
+from dataprep.sample.generator import write_samples
+from jobs.config import load_config
+from jobs.run import exit_with_message, parse
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the job with the arguments of the command line."""
+    args = parse("Write the sample corpora into the configuration's input_root.", argv)
+    exit_with_message(lambda: _write(load_config(args.config, args.set, PrepareConfig), dry_run=args.dry_run))
+
+
+def _write(config: PrepareConfig, *, dry_run: bool) -> None:
+    if not dry_run:
+        write_samples(config.input_root)
+    print(f"samples    {config.input_root}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+"""All stages: the same as prepare; what is committed is skipped."""
+
+from collections.abc import Sequence
+
+from dataprep.pipeline import SHARDS
+from jobs.run import run_job
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the job with the arguments of the command line."""
+    run_job("shards", "All stages: the same as prepare; what is committed is skipped.", SHARDS, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The only SparkSession builder. Engineering settings only: nothing here may change a result."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from pyspark.sql import SparkSession
+
+from dataprep.config import EngineConfig
+from jobs.java import ensure_java
+
+_LOG_SETTINGS: Final = Path(__file__).parent / "conf" / "log4j2.properties"
+_PARTITIONS_PER_CORE: Final = 4
+
+
+def spark_master() -> str:
+    """The cluster: MASTER from the environment, else all cores of this machine."""
+    return os.environ.get("MASTER") or "local[*]"
+
+
+def build_session(app_name: str, engine: EngineConfig) -> SparkSession:
+    """A session on `spark_master()`, quiet, with Arrow and adaptive execution.
+
+    Raises:
+        JavaError: no Java 17+ was found, and none could be fetched.
+    """
+    os.environ["JAVA_HOME"] = str(ensure_java())
+    os.environ["PYSPARK_PYTHON"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
+    # One thread per task: the tasks themselves fill the cores.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    master = spark_master()
+    log = f"-Dlog4j2.configurationFile=file:{_LOG_SETTINGS} -Djava.net.preferIPv6Addresses=false"
+    builder = (
+        SparkSession.builder.master(master)
+        .appName(f"magister {app_name}")
+        .config("spark.driver.memory", engine.driver_memory)
+        .config("spark.executor.memory", engine.executor_memory)
+        .config("spark.driver.extraJavaOptions", log)
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.ui.enabled", "false" if master.startswith("local") else "true")
+        .config("spark.executorEnv.OMP_NUM_THREADS", "1")
+        .config("spark.sql.adaptive.enabled", "true")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.parquet.compression.codec", "zstd")
+        .config("spark.sql.execution.arrow.pyspark.enabled", "true")
+        # Rows carry token ids and shingle sets; a batch is bounded by bytes, not only by rows.
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "4096")
+        .config("spark.sql.execution.arrow.maxBytesPerBatch", str(64 << 20))
+    )
+    if master.startswith("local"):
+        builder = builder.config("spark.driver.host", "127.0.0.1").config(
+            "spark.driver.bindAddress", "127.0.0.1"
+        )
+    for key, value in engine.spark.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    partitions = engine.shuffle_partitions or _PARTITIONS_PER_CORE * spark.sparkContext.defaultParallelism
+    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    return spark

@@ -1,0 +1,261 @@
+"""The definitions of the kernels in plain Python: strings, sets, regular expressions, big integers, unicodedata."""
+
+import re
+import unicodedata
+from collections import Counter
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dataprep.kernels.arrow_buffers import Bytes, Offsets, buffers
+
+MASK = (1 << 64) - 1
+GOLDEN = 0x9E3779B97F4A7C15
+STEP = 0xD6E8FEB86659FD93
+POLYNOMIAL = 0xA0761D6478BD642F
+
+CHARACTER_NAMES = (
+    "CJK",
+    "IDEOGRAPHIC",
+    "HIRAGANA",
+    "KATAKANA",
+    "HALFWIDTH KATAKANA",
+    "THAI",
+    "LAO",
+    "KHMER",
+    "MYANMAR",
+)
+HAN_KANA_NAMES = CHARACTER_NAMES[:5]
+SCRIPT_NAMES = {
+    "LATIN": "Latin", "CYRILLIC": "Cyrillic", "GREEK": "Greek", "ARABIC": "Arabic", "HEBREW": "Hebrew",
+    "DEVANAGARI": "Devanagari", "TAMIL": "Tamil", "THAI": "Thai", "LAO": "Lao", "KHMER": "Khmer",
+    "MYANMAR": "Myanmar", "CJK": "Han", "IDEOGRAPHIC": "Han", "HIRAGANA": "Kana", "KATAKANA": "Kana",
+    "KATAKANA-HIRAGANA": "Kana", "HALFWIDTH KATAKANA": "Kana", "HANGUL": "Hangul", "ETHIOPIC": "Ethiopic",
+}  # fmt: skip
+
+MARKS = r"(?:Z?[MKm])*"
+UNIT = re.compile(
+    rf"[CK]{MARKS}|(?=[LNM])(?:M{MARKS}(?:'(?=L)|Z(?=[LN]))?)?(?:L{MARKS}(?:'(?=L)|Z(?=[LN]))?|N{MARKS}(?:Z(?=[LN]))?)*"
+)
+
+
+def as_batch(texts: list[str]) -> tuple[Bytes, Offsets]:
+    return buffers(pa.array(texts, pa.string()))
+
+
+def script(character: str) -> str | None:
+    name = unicodedata.name(character, "")
+    return next(
+        (
+            SCRIPT_NAMES[prefix]
+            for prefix in sorted(SCRIPT_NAMES, key=len, reverse=True)
+            if name.startswith(prefix)
+        ),
+        None,
+    )
+
+
+def code(character: str) -> str:
+    if character in "\u200c\u200d":
+        return "Z"
+    if character in "'’":
+        return "'"
+    category, name = unicodedata.category(character)[0], unicodedata.name(character, "")
+    by_characters = name.startswith(CHARACTER_NAMES)
+    if category == "M":
+        return "m" if name.startswith(("COMBINING", "VARIATION")) else "K" if by_characters else "M"
+    if category in "LN":
+        return "C" if by_characters else category
+    return "_"
+
+
+def fold(character: str) -> str:
+    return next(
+        (folded for folded in (character.casefold(), character.lower()) if len(folded) == 1), character
+    )
+
+
+def units(text: str) -> list[str]:
+    codes = "".join(map(code, text))
+    folded = "".join("'" if character == "’" else fold(character) for character in text)
+    return [folded[match.start() : match.end()] for match in UNIT.finditer(codes)]
+
+
+def is_character_unit(unit: str) -> bool:
+    return code(unit[0]) in "CK"
+
+
+def mix(value: int) -> int:
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & MASK
+    return value ^ (value >> 31)
+
+
+def unit_hash(unit: str) -> int:
+    state = GOLDEN
+    for character in unit:
+        state = ((state ^ ord(character)) * STEP) & MASK
+        state ^= state >> 32
+    return mix(state ^ len(unit))
+
+
+def character_text(text: str) -> bool:
+    kinds = [is_character_unit(unit) for unit in units(text)]
+    return sum(kinds) * 2 > len(kinds)
+
+
+def shingle_length(text: str) -> int:
+    size = len(units(text))
+    if not character_text(text):
+        return 5 if size >= 3 else 0
+    if size < 6:
+        return 0
+    letters = [c for c in text if unicodedata.category(c)[0] in "LM"]
+    tally = Counter(script(c) for c in letters)
+    south_east = sum(tally[name] for name in ("Thai", "Lao", "Khmer", "Myanmar"))
+    return 6 if tally["Han"] + tally["Kana"] >= south_east else 10
+
+
+def shingle_hashes(text: str) -> list[int]:
+    hashes = [unit_hash(unit) for unit in units(text)]
+    length = min(shingle_length(text), len(hashes))
+    if length == 0:
+        return []
+    found = set()
+    for start in range(len(hashes) - length + 1):
+        polynomial = sum(
+            h * POLYNOMIAL ** (length - 1 - k) for k, h in enumerate(hashes[start : start + length])
+        )
+        found.add(mix((polynomial & MASK) ^ (length * GOLDEN & MASK)))
+    return sorted(found)
+
+
+def sketch(shingles: list[int], num_bins: int, seed: int) -> list[tuple[int, int]]:
+    """Algorithm 1 of the paper, bin values as (round, hash)."""
+    bins: list[tuple[int, int] | None] = [None] * num_bins
+    for number in range(2 * num_bins):
+        round_seed = mix((seed + (number + 1) * GOLDEN) & MASK)
+        for shingle in shingles:
+            hashed = mix(shingle ^ round_seed)
+            place = (hashed >> 32) * num_bins >> 32 if number < num_bins else number - num_bins
+            value = (number, hashed & ((1 << 52) - 1))
+            bins[place] = min(bins[place] or value, value)
+        if None not in bins:
+            break
+    return [value for value in bins if value is not None]
+
+
+def needs_tidying(text: str) -> bool:
+    return bool(re.search(r"\r|[ \t]\n|\n{3}", text)) or text != text.strip()
+
+
+def has_control(text: str) -> bool:
+    return bool(re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\ufff9-\ufffb]", text))
+
+
+def may_be_mojibake(text: str) -> bool:
+    def image(character: str, codecs: tuple[str, ...]) -> list[int]:
+        images = []
+        for codec in codecs:
+            with suppress(UnicodeEncodeError):
+                images.append(character.encode(codec)[0])
+        return images
+
+    def pairs(codecs: tuple[str, ...], low: int, high: int) -> int:
+        return sum(
+            any(low <= byte <= high for byte in image(one, codecs))
+            and any(0x80 <= byte <= 0xBF for byte in image(two, codecs))
+            for one, two in pairwise(text)
+        )
+
+    return (
+        "\ufffd" in text
+        or pairs(("latin-1", "cp1252"), 0xC2, 0xF4) > 0
+        or pairs(("cp1251",), 0xD0, 0xD1) >= 2
+    )
+
+
+def collapsed(text: str) -> bytes:
+    return " ".join(text.split()).encode()
+
+
+def content_hash(text: str) -> tuple[int, int]:
+    content = collapsed(text)
+    first, second = STEP, POLYNOMIAL
+    for start in range(0, 8 * (len(content) // 8) + 1, 8):
+        word = int.from_bytes(content[start : start + 8], "little")
+        first = (mix(first ^ word) + GOLDEN) & MASK
+        second = mix((second + word * STEP) & MASK) ^ ((second << 23 & MASK) | second >> 41)
+    return mix(first ^ len(content)), mix((second + len(content) * GOLDEN) & MASK)
+
+
+def ratio(part: float, whole: float) -> float:
+    return part / whole if whole else 0.0
+
+
+def covered(sequence: list[str], starts: list[int], n: int) -> float:
+    inside = {place for start in starts for place in range(start, start + n)}
+    return ratio(sum(len(sequence[place]) for place in inside), sum(map(len, sequence)))
+
+
+def top_fraction(sequence: list[str], n: int) -> float:
+    grams = [tuple(sequence[start : start + n]) for start in range(len(sequence) - n + 1)]
+    tally = Counter(grams)
+    if not tally or max(tally.values()) < 2:
+        return 0.0
+    best = min(tally, key=lambda gram: (-tally[gram], -sum(map(len, gram)), grams.index(gram)))
+    return covered(sequence, [start for start, gram in enumerate(grams) if gram == best], n)
+
+
+def duplicate_fraction(sequence: list[str], n: int) -> float:
+    grams = [tuple(sequence[start : start + n]) for start in range(len(sequence) - n + 1)]
+    return covered(sequence, [start for start, gram in enumerate(grams) if gram in grams[:start]], n)
+
+
+def ends_sentence(line: str) -> bool:
+    closers = "\"')]}»›“”’‘」』】〉》〕）］｝*_" + "".join(filter(str.isspace, line))
+    return line.rstrip(closers)[-1:] in set(".!?…。！？।॥۔؟።")
+
+
+def signals(text: str) -> dict[str, Any]:
+    sequence = units(text)
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    visible = [c for c in text if not c.isspace()]
+    categories = Counter(unicodedata.category(c)[0] for c in visible)
+    scripts = Counter(filter(None, (script(c) for c in text if unicodedata.category(c)[0] in "LM")))
+    repeated = [line for index, line in enumerate(lines) if line in lines[:index]]
+    return {
+        "num_bytes": len(text.encode()),
+        "num_chars": len(text),
+        "num_units": len(sequence),
+        "num_lines": len(lines),
+        "curly_brace": text.count("{"),
+        "replacement_char_count": text.count("\ufffd"),
+        "max_unit_length": max(map(len, sequence), default=0),
+        "mean_word_length": ratio(sum(map(len, sequence)), len(sequence)),
+        "alpha_fraction": ratio(categories["L"] + categories["M"], len(visible)),
+        "digit_fraction": ratio(categories["N"], len(visible)),
+        "punctuation_fraction": ratio(categories["P"], len(visible)),
+        "symbol_to_word_ratio": ratio(text.count("#") + len(re.findall(r"…|\.{3,}", text)), len(sequence)),
+        "bullet_line_fraction": ratio(sum(line[0] in "-*•" for line in lines), len(lines)),
+        "ellipsis_line_fraction": ratio(sum(line.endswith(("...", "…")) for line in lines), len(lines)),
+        "terminal_line_fraction": ratio(sum(map(ends_sentence, lines)), len(lines)),
+        "short_line_fraction": ratio(sum(len(line) < 30 for line in lines), len(lines)),
+        "newline_ratio": ratio(text.count("\n"), len(text)),
+        "duplicate_line_fraction": ratio(len(repeated), len(lines)),
+        "duplicate_line_char_fraction": ratio(sum(map(len, repeated)), sum(map(len, lines))),
+        **{f"top_{n}gram_char_fraction": top_fraction(sequence, n) for n in (2, 3, 4)},
+        **{f"duplicate_{n}gram_char_fraction": duplicate_fraction(sequence, n) for n in range(5, 11)},
+        "dominant_script_fraction": ratio(max(scripts.values(), default=0), sum(scripts.values())),
+        "unique_unit_fraction": ratio(len(set(sequence)), len(sequence)),
+        "lorem_ipsum": any(pair == ("lorem", "ipsum") for pair in pairwise(sequence)),
+    }  # fmt: skip
+
+
+def jaccard(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64]) -> float:
+    one, other = set(left.tolist()), set(right.tolist())
+    return ratio(len(one & other), len(one | other))
