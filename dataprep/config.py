@@ -145,7 +145,7 @@ class TokenizerConfig(StrictConfig):
     )
     sample_bytes: int = Field(default=50_000_000, ge=10_000, description="UTF-8 bytes of text to train on")
     character_coverage: float = Field(
-        default=0.9999, gt=0.9, le=1, description="the rest is spelled in bytes"
+        default=0.9999, ge=0.98, le=1, description="the rest is spelled in bytes"
     )
     num_sentinels: int = Field(default=100, ge=0, description="<extra_id_N> pieces for span corruption")
     seed: int = Field(default=1, ge=0, description="seed of the sample")

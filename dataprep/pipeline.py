@@ -111,8 +111,8 @@ class Pipeline:
 
         chunks = run_tasks(self.spark(), [split.to_json() for split in self.plan.to_cut], cut)
         splits = [Split.from_json(line) for lines in chunks for line in lines.splitlines()]
-        # Large splits first would change nothing but the numbering; order keeps the numbering readable.
-        tasks = read_tasks([*self.plan.splits, *splits], config.engine.split_bytes)
+        cores = self.spark().sparkContext.defaultParallelism
+        tasks = read_tasks([*self.plan.splits, *splits], split_bytes=config.engine.split_bytes, cores=cores)
         settings = annotate_settings(config)
         batch_bytes = config.engine.batch_bytes
 

@@ -24,9 +24,11 @@ def java_version(home: Path) -> int | None:
     """Major version of the Java in a home folder; null if it does not run."""
     try:
         answer = subprocess.run(
-            [home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=60
+            [home / "bin" / "java", "-version"], capture_output=True, text=True, errors="replace", timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):
+        return None
+    if answer.returncode != 0:
         return None
     found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
     return int(found[1]) if found else None
@@ -58,34 +60,35 @@ def fetch_java(environment: Path, *, index_url: str | None = None) -> Path:
         index_url: where the list of JDKs is; null for the package's own.
 
     Raises:
-        JavaError: it cannot be fetched.
+        JavaError: it cannot be fetched, or does not run here.
     """
     import cjdk
 
-    insecure = (
-        {"_allow_insecure_for_testing": True}
-        if index_url and index_url.startswith("http://127.0.0.1")
-        else {}
-    )
-    options = {"index_url": index_url} if index_url else {}
     try:
         home = Path(
             cjdk.java_home(
                 vendor="temurin",
                 version=FETCHED,
                 cache_dir=environment / "jdk",
+                index_url=index_url,
                 progress=False,
-                **options,
-                **insecure,
+                _allow_insecure_for_testing=(index_url or "").startswith("http://127.0.0.1:"),
             )
         )
     except Exception as error:
-        raise JavaError(
-            f"Spark needs Java {OLDEST} or later; none was found in JAVA_HOME or on the PATH, and fetching one failed "
-            f"({' '.join(str(error).split())[:200]}). Install a JDK {OLDEST}+ and set JAVA_HOME to it."
-        ) from error
+        raise _failed(" ".join(str(error).split())[:200]) from error
+    # A JDK for another C library or processor unpacks well and does not start.
+    if (java_version(home) or 0) < OLDEST:
+        raise _failed(f"the JDK in {home} does not run on this machine")
     (environment / _NOTE).write_text(f"{home}\n", encoding="utf-8")
     return home
+
+
+def _failed(why: str) -> JavaError:
+    return JavaError(
+        f"Spark needs Java {OLDEST} or later; none was found in JAVA_HOME or on the PATH, and fetching one failed "
+        f"({why}). Install a JDK {OLDEST}+ and set JAVA_HOME to it."
+    )
 
 
 def ensure_java() -> Path:

@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -97,7 +98,7 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
         if not session:
             # Compiled here once, so that the workers load the machine code instead of compiling it side by side.
             warm_up()
-            session.append(build_session(name, config.engine))
+            session.append(build_session(name, config.engine, log_path=_log_path(config.run_dir)))
         return session[0]
 
     done: list[tuple[StageRecord, bool]] = []
@@ -123,6 +124,11 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             write_report(config.run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
             progress.say(f"shards     {files.join(config.run_dir, 'shards')}")
             progress.say(f"report     {files.join(config.run_dir, 'report', 'index.html')}")
+
+
+def _log_path(run_dir: str) -> Path:
+    """Where Spark's own messages go: into the run folder, or beside other temporary files if that is on a store."""
+    return Path(run_dir if files.is_local(run_dir) else tempfile.gettempdir()) / "spark.log"
 
 
 @contextmanager

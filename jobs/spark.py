@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +21,13 @@ def spark_master() -> str:
     return os.environ.get("MASTER") or "local[*]"
 
 
-def build_session(app_name: str, engine: EngineConfig) -> SparkSession:
+def build_session(app_name: str, engine: EngineConfig, *, log_path: Path) -> SparkSession:
     """A session on `spark_master()`, quiet, with Arrow and adaptive execution.
+
+    Args:
+        app_name: name on the cluster's pages.
+        engine: engineering settings.
+        log_path: local file for what the JVM and the Python workers write to standard error.
 
     Raises:
         JavaError: no Java 17+ was found, and none could be fetched.
@@ -55,7 +62,25 @@ def build_session(app_name: str, engine: EngineConfig) -> SparkSession:
         )
     for key, value in engine.spark.items():
         builder = builder.config(key, value)
-    spark = builder.getOrCreate()
+    with _standard_error_to(log_path):
+        spark = builder.getOrCreate()
     partitions = engine.shuffle_partitions or _PARTITIONS_PER_CORE * spark.sparkContext.defaultParallelism
     spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     return spark
+
+
+@contextmanager
+def _standard_error_to(path: Path) -> Iterator[None]:
+    """Send standard error to a file, for the processes started meanwhile: the JVM greets with warnings on every start.
+
+    It keeps the file for its whole life, as do the Python workers it starts.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    try:
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)

@@ -18,7 +18,6 @@ from dataprep.annotate.normalise import normalise
 from dataprep.annotate.privacy import private_data
 from dataprep.kernels.arrow_buffers import buffers
 from dataprep.kernels.fused import annotate_batch
-from dataprep.kernels.signals import Signals
 from dataprep.locales import canonical_language
 from dataprep.sources.record import Document
 
@@ -72,14 +71,21 @@ def document_ids(
     return ids, nodes
 
 
-def quality(declared_score_N: npt.NDArray[np.float32], signals: Signals) -> npt.NDArray[np.float32]:
+def quality(
+    declared_score_N: npt.NDArray[np.float32],
+    alpha_fraction_N: npt.NDArray[np.float32],
+    duplicate_fraction_N: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
     """A number in [0, 1] that orders copies of a document: sure of its language, made of letters, not repetitive.
 
     Rounded, so that the order does not hang on the last bit of a float.
+
+    Args:
+        declared_score_N: probability of the language.
+        alpha_fraction_N: share of letters and marks.
+        duplicate_fraction_N: share of the text that lies in repeated lines.
     """
-    score_N = (
-        declared_score_N * signals["alpha_fraction"] * (1 - signals["duplicate_line_char_fraction"])
-    ).astype(np.float64)
+    score_N = declared_score_N.astype(np.float64) * alpha_fraction_N * (1 - duplicate_fraction_N)
     return np.round(score_N, QUALITY_DECIMALS).astype(np.float32)
 
 
@@ -122,6 +128,7 @@ def annotate_documents(
         rows_per_band=settings.rows_per_band,
         seed=settings.seed,
     )
+    signals = measured.signals
     locators = [document.locator for document in documents]
     ids, nodes_N = document_ids(source, locators, data, offsets_N1)
     rows_N = np.arange(first_row, first_row + size, dtype=np.int32)
@@ -143,11 +150,17 @@ def annotate_documents(
         s.FORM: pa.array([document.form for document in documents], pa.string()),
         s.TEXT: texts,
         s.CONTENT_HASH: _fixed_size_binary(measured.content_hash),
-        s.QUALITY: pa.array(quality(languages.declared_score, measured.signals)),
+        s.QUALITY: pa.array(
+            quality(
+                languages.declared_score,
+                np.asarray(signals["alpha_fraction"], np.float32),
+                np.asarray(signals["duplicate_line_char_fraction"], np.float32),
+            )
+        ),
         s.PART: pa.array(parts_N),
         s.ROW: pa.array(rows_N),
         **private,
-        **{name: pa.array(values) for name, values in measured.signals.items()},
+        **{name: pa.array(values) for name, values in signals.items()},
     }
     signatures = {
         s.DOC_ID: columns[s.DOC_ID],

@@ -117,7 +117,7 @@ def identify(
     declared_score_N = np.zeros(len(declared), np.float32)
     for index, language in enumerate(declared):
         text = sample(view[bounds[index] : bounds[index + 1]], max_bytes)
-        labels = predict(text, _TOP_K, 0.0, "strict") if text.strip() else []
+        labels = predict(text, _TOP_K, 0.0, "strict") if any(map(str.isalpha, text)) else []
         if not labels:
             detected.append(UNDETERMINED)
             continue
@@ -125,8 +125,8 @@ def identify(
         detected.append(_locale_of(best))
         # fastText's softmax can exceed 1 by a rounding error.
         detected_score_N[index] = min(best_score, 1.0)
-        wanted = language or detected[-1]
+        wanted = _RELATIVES.get(language, {language}) if language else {detected[-1]}
         declared_score_N[index] = min(
-            sum(score for score, label in labels if _locale_of(label) == wanted), 1.0
+            sum(score for score, label in labels if _locale_of(label) in wanted), 1.0
         )
     return Languages(detected, detected_score_N, declared_score_N)

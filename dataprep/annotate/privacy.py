@@ -13,23 +13,26 @@ EMAIL: Final = "<email>"
 IP_ADDRESS: Final = "<ip-address>"
 PHONE_NUMBER: Final = "<phone-number>"
 
+# \w and \d mean ASCII here: Chinese, Japanese and Thai put no space between a word and an address.
 _EMAIL: Final = re.compile(
-    r"(?<![\w.+-])[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}(?![\w-])"
+    r"(?<![\w.+-])[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}(?![\w-])",
+    re.ASCII,
 )
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 # Four octets and nothing that would make them a version or a longer number: 1.2.3.4.5 and 3.1.4.15926 are left alone.
-_IPV4: Final = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\.?\w)")
+_IPV4: Final = re.compile(rf"(?<![\w.])(?:{_OCTET}\.){{3}}{_OCTET}(?!\.?\w)", re.ASCII)
 # E.164: a plus sign, a country code, 8 to 15 digits in all, in groups as people write them.
-_PHONE: Final = re.compile(r"(?<![\w+])\+[1-9](?:[ .()/-]{0,2}\d){7,14}(?!\d)")
+_PHONE: Final = re.compile(r"(?<![\w+])\+[1-9](?:[ .()/-]{0,2}\d){7,14}(?!\d)", re.ASCII)
 
-# Addresses of this machine and of private networks name nobody.
-_NOBODY: Final = re.compile(r"127\.|10\.|192\.168\.|0\.0\.0\.0|172\.(?:1[6-9]|2\d|3[01])\.")
+# Addresses of this machine and of private networks name nobody, nor do four single digits: those are section numbers
+# or public name servers.
+_NOBODY: Final = re.compile(r"127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|(?:\d\.){3}\d$")
 
 
 def _is_version(text: str, start: int) -> bool:
     """Whether the word before position `start` announces a version number."""
     return (
-        re.search(r"(?:version|release|v\.?)\s*$", text[max(0, start - 12) : start], re.IGNORECASE)
+        re.search(r"\b(?:version|release|v\.?)\s*$", text[max(0, start - 12) : start], re.IGNORECASE)
         is not None
     )
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep import files
 from dataprep import schema as s
@@ -117,7 +118,7 @@ def run_read_task(
                 locales = annotated.documents.column(s.LOCALE).to_pylist()
                 result.read.update((split.source, split.file, locale) for locale in locales)
                 rows += len(batch)
-                text_bytes += annotated.documents.column(s.TEXT).nbytes
+                text_bytes += pc.sum(annotated.documents.column("num_bytes")).as_py()
                 repaired += annotated.repaired
         for writer in writers:
             writer.commit()

@@ -68,10 +68,20 @@ def _per_1000_characters(signal: str, threshold: str) -> Callable[[Threshold], C
     return lambda value: F.col(signal) * 1000.0 > value(threshold) * F.col("num_chars")
 
 
+def _relative() -> Column:
+    """Whether the detected language is one that the model confuses with the declared one (`locales.Locale.close`)."""
+    relative = F.lit(False)
+    for row in LOCALES.values():
+        if row.close:
+            relative |= (F.col(s.LANGUAGE) == row.code) & F.col(s.DETECTED).isin(list(row.close))
+    return relative
+
+
 def _wrong_language(value: Threshold) -> Column:
     return (
         F.col(s.LANGUAGE).isNotNull()
         & (F.col(s.DETECTED) != F.col(s.LANGUAGE))
+        & ~_relative()
         & (F.col(s.DETECTED_SCORE) >= value("wrong_language_score"))
     )
 

@@ -1,11 +1,13 @@
 """SentencePiece unigram with byte fallback (Kudo 2018), trained on a locale-balanced sample of the kept documents.
 
 The text is already in NFC and must survive tokenisation unchanged, so SentencePiece normalises nothing and keeps white
-space as it is: decoding gives back the text. Control pieces (mask, sentinels) are never produced from text.
+space as it is: decoding gives back the text, but for U+2581 (▁), which stands for a space inside SentencePiece.
+Control pieces (mask, sentinels) are never produced from text.
 """
 
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Final
@@ -74,11 +76,21 @@ def train(
             minloglevel=2,
         )
     except (RuntimeError, OSError) as error:
-        raise TokenizerError(
-            f"SentencePiece cannot train a vocabulary of {vocab_size} pieces on this sample ({error}); "
-            "change tokenizer.vocab_size, or give it more text with tokenizer.sample_bytes."
-        ) from error
+        raise TokenizerError(_sentence(vocab_size, str(error))) from error
     return model.getvalue()
+
+
+def _sentence(vocab_size: int, error: str) -> str:
+    """What to change when the trainer refuses."""
+    if needed := re.search(r"smaller than required_chars\. \d+ vs (\d+)", error):
+        return (
+            f"tokenizer.vocab_size is {vocab_size}, but characters, bytes and control pieces alone are {needed[1]}; "
+            "raise it, or lower tokenizer.character_coverage so that rare characters are spelled in bytes."
+        )
+    return (
+        f"SentencePiece cannot train a vocabulary of {vocab_size} pieces on this sample ({error}); "
+        "change tokenizer.vocab_size, or give it more text with tokenizer.sample_bytes."
+    )
 
 
 def _sentences(texts: Iterable[str]) -> Iterator[str]:
@@ -95,14 +107,25 @@ def load(path: str) -> Any:  # noqa: ANN401 (SentencePiece has no types)
     """The SentencePiece processor of a model file, loaded once per process.
 
     Raises:
-        TokenizerError: the file is not a SentencePiece model.
+        TokenizerError: the file cannot be read or is not a SentencePiece model.
     """
-    with files.open_binary(path) as file:
-        model = file.read()
     try:
-        return sentencepiece.SentencePieceProcessor(model_proto=model)
+        with files.open_binary(path) as file:
+            model = file.read()
+    except OSError as error:
+        raise TokenizerError(
+            f"the SentencePiece model {path} cannot be read ({error.strerror or error}); correct tokenizer.model, "
+            "or leave it out to train one."
+        ) from error
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        # Not through the constructor, which takes an empty file for no file and then encodes nothing.
+        processor.LoadFromSerializedProto(model)
     except RuntimeError as error:
-        raise TokenizerError(f"{path} is not a SentencePiece model ({error}).") from error
+        raise TokenizerError(
+            f"{path} is not a SentencePiece model; correct tokenizer.model, or leave it out to train one."
+        ) from error
+    return processor
 
 
 def model_sha256(path: str) -> str:

@@ -61,14 +61,24 @@ def _write(
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for (locale, split, shard), rows in grouped(batches, s.LOCALE, s.SPLIT, SHARD_INDEX):
             path = shard_path(str(locale), str(split), int(shard))
-            entry = _write_shard(files.join(shards_dir, path), rows, row_group_rows)
+            entry = write_shard(files.join(shards_dir, path), rows, row_group_rows)
             entry |= {"path": path, "split": split, "locale": locale}
             yield pa.RecordBatch.from_pydict({"line": [json.dumps(entry)]})
 
     return write
 
 
-def _write_shard(path: str, batches: Iterator[pa.RecordBatch], row_group_rows: int) -> dict[str, Any]:
+def write_shard(path: str, batches: Iterator[pa.RecordBatch], row_group_rows: int) -> dict[str, Any]:
+    """Write one shard; the same rows in the same order give the same bytes, however they are batched.
+
+    Args:
+        path: the file.
+        batches: rows of `encode.ENCODED_SCHEMA` without its keys (locale, split, shard); at least one row.
+        row_group_rows: rows per row group.
+
+    Returns:
+        `rows`, `tokens`, `bytes`, `sha256` and `kept`, as in `write_shards`.
+    """
     writer = PartWriter(path, use_dictionary=[s.SOURCE], compression_level=3)
     kept: Counter[tuple[str, str]] = Counter()
     rows = tokens = 0
