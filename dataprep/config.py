@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from dataprep.locales import LOCALES
 
+_MEMORY = r"^[1-9]\d*[kmgtKMGT]$"  # as the JVM writes it: 4g, 512m
 Format = Literal["mc4", "cc100", "wikipedia", "opensubtitles", "jsonl", "parquet"]
 
 
@@ -165,9 +166,13 @@ class EngineConfig(StrictConfig):
     """How the work is run. Nothing here may change a result."""
 
     driver_memory: str = Field(
-        default="4g", description="heap of the Spark driver (and, in local mode, of the tasks)"
+        default="4g",
+        pattern=_MEMORY,
+        description="heap of the Spark driver (and, in local mode, of the tasks)",
     )
-    executor_memory: str = Field(default="4g", description="heap of each executor on a cluster")
+    executor_memory: str = Field(
+        default="4g", pattern=_MEMORY, description="heap of each executor on a cluster"
+    )
     split_bytes: int = Field(
         default=32_000_000, ge=1_000, description="input bytes that one reading task gets"
     )

@@ -126,8 +126,9 @@ class AtomicFile:
 
 def write_json(path: str, value: object) -> str:
     """Write JSON atomically, with sorted keys so that equal values give equal bytes; its hex SHA-256."""
+    data = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
     file = AtomicFile(path)
-    file.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n")
+    file.write(data)
     return file.commit()
 
 

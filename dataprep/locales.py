@@ -46,7 +46,7 @@ LOCALES: Final[dict[str, Locale]] = {
     for row in (
         Locale("af", "afr", "Afrikaans", "Latn", "word", "af", LATIN_END),
         Locale("am", "amh", "Amharic", "Ethi", "word", "am", "።፡፧!?."),
-        Locale("ar", "ara", "Arabic", "Arab", "word", "ar", ".!؟?…"),
+        Locale("ar", "ara", "Arabic", "Arab", "word", "ar", ".!؟?…", close=("arz",)),
         Locale("az", "aze", "Azerbaijani", "Latn", "word", "az", LATIN_END),
         Locale("bg", "bul", "Bulgarian", "Cyrl", "word", "bg", LATIN_END),
         Locale("bn", "ben", "Bengali", "Beng", "word", "bn", "।!?."),
@@ -103,7 +103,7 @@ LOCALES: Final[dict[str, Locale]] = {
         Locale("tl", "tgl", "Tagalog", "Latn", "word", "tl", LATIN_END, ("fil",)),
         Locale("tr", "tur", "Turkish", "Latn", "word", "tr", LATIN_END),
         Locale("uk", "ukr", "Ukrainian", "Cyrl", "word", "uk", LATIN_END),
-        Locale("ur", "urd", "Urdu", "Arab", "word", "ur", "۔.!؟"),
+        Locale("ur", "urd", "Urdu", "Arab", "word", "ur", "۔.!؟", close=("pnb",)),
         Locale("vi", "vie", "Vietnamese", "Latn", "word", "vi", LATIN_END),
         Locale(
             "zh",
@@ -114,6 +114,7 @@ LOCALES: Final[dict[str, Locale]] = {
             "zh",
             "。！？!?…",
             ("zh-hans", "zh-hant", "zh-cn", "zh-tw", "cmn"),
+            ("wuu", "yue"),
         ),
     )
 }

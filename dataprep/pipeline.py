@@ -45,6 +45,7 @@ TOKENIZER: Final = Stage("tokenizer", "tokenizer", ("tokenizer",))
 SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json"))
 STAGES: Final = (ANNOTATE, DEDUP, FATES, TOKENIZER, SHARDS)
 
+_LOCALES_SHOWN: Final = 3  # in a message
 TOKENIZER_MODEL: Final = "tokenizer/tokenizer.model"
 
 
@@ -155,9 +156,16 @@ class Pipeline:
                 kept[row[s.LOCALE]] += row["documents"]
             else:
                 reasons.setdefault(row[s.LOCALE], Counter())[row[s.DROP_REASON]] += row["documents"]
-        missing = sorted(set(self.config.locales or kept or ["any locale"]) - set(kept))
+        if not kept:
+            total = sum(reasons.values(), Counter[str]())
+            raise PipelineError(
+                f"no document was kept ({_most(total)}); loosen the rules or check the sources."
+            )
+        missing = sorted(set(self.config.locales or kept) - set(kept))
         if missing:
-            raise PipelineError("; ".join(_why_missing(locale, reasons) for locale in missing))
+            shown = "; ".join(_why_missing(locale, reasons) for locale in missing[:_LOCALES_SHOWN])
+            more = len(missing) - _LOCALES_SHOWN
+            raise PipelineError(shown + (f"; and {more} more such locales." if more > 0 else "."))
         return counts
 
     def _tokenizer(self) -> dict[str, Any]:
@@ -352,15 +360,17 @@ def _counter(rows: list[list[Any]]) -> Counter[Key]:
 
 
 def _why_missing(locale: str, reasons: dict[str, Counter[str]]) -> str:
-    """One sentence on a locale of which nothing is left."""
-    dropped = reasons.get(locale, Counter())
-    if locale == "any locale":
-        total = sum((counter for counter in reasons.values()), Counter[str]())
-        worst = ", ".join(f"{reason} {count}" for reason, count in total.most_common(3))
-        return f"no document was kept ({worst}); loosen the rules or check the sources."
-    if not dropped:
+    """What to say of a locale of which nothing is left."""
+    if locale not in reasons:
         return (
             f"locale {locale} is asked for, but no document of it was read; correct `locales` or add sources"
         )
-    worst = ", ".join(f"{reason} {count}" for reason, count in dropped.most_common(3))
-    return f"no document in locale {locale} was kept ({worst}); loosen its rules in rules_by_locale or add sources"
+    return (
+        f"no document in locale {locale} was kept ({_most(reasons[locale])}); "
+        "loosen its thresholds in rules_by_locale, add sources, or leave it out of `locales`"
+    )
+
+
+def _most(reasons: Counter[str]) -> str:
+    """The three most frequent reasons with their counts."""
+    return ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common(3))

@@ -17,6 +17,23 @@ class ConfigError(ValueError):
     """The configuration cannot be used; the message lists every problem."""
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose only booleans are true and false: in YAML 1.1 `no`, the code of Norwegian, is one too."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
+def _yaml(text: str) -> Any:  # noqa: ANN401 (YAML)
+    return yaml.load(text, _Loader)
+
+
 def load_config(path: str, overrides: Sequence[str], cls: type[Config]) -> Config:
     """The configuration in a YAML file, with overrides, validated.
 
@@ -34,8 +51,10 @@ def load_config(path: str, overrides: Sequence[str], cls: type[Config]) -> Confi
         raise ConfigError(
             f"cannot read the configuration {path}: {error.strerror}; pass an existing file with --config."
         ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
     try:
-        values = yaml.safe_load(text) or {}
+        values = _yaml(text) or {}
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
@@ -60,9 +79,9 @@ def _set(values: dict[str, Any], override: str) -> None:
         for name in path:
             node = node[int(name)] if isinstance(node, list) else node.setdefault(name, {})
         if isinstance(node, list):
-            node[int(last)] = yaml.safe_load(text)
+            node[int(last)] = _yaml(text)
         else:
-            node[last] = yaml.safe_load(text)
+            node[last] = _yaml(text)
     except (ValueError, IndexError, AttributeError, TypeError) as error:
         raise ConfigError(f"--set {override}: there is no setting {key} in this configuration.") from error
     except yaml.YAMLError as error:

@@ -18,7 +18,7 @@ class StageProgress:
     """Prints what the stages do. In a pipe or in CI, only one plain line per finished stage."""
 
     def __init__(self) -> None:
-        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True, emoji=False)
         self._session: Callable[[], SparkSession | None] = lambda: None
         self._bar: Progress | None = None
         self._stop = threading.Event()

@@ -30,7 +30,7 @@ from dataprep.report.write import write_report
 from dataprep.schema import SCHEMA_VERSION
 from dataprep.shards.tokenizer import load
 from dataprep.sources.registry import MALFORMED_REASONS
-from dataprep.stages import Stage, StageRecord
+from dataprep.stages import RECORD_NAME, Stage, StageRecord
 from jobs.config import load_config
 from jobs.java import JavaError
 from jobs.progress import StageProgress
@@ -70,7 +70,14 @@ def exit_with_message(work: Callable[[], None]) -> None:
         work()
     except LedgerError as error:
         _fail(error, UNBALANCED)
-    except (JavaError, PySparkException) as error:
+    except PySparkException as error:
+        # The last line names the error; the traceback of a worker above it helps only who has the code open.
+        last = str(error).strip().splitlines()[-1]
+        _fail(
+            RuntimeError(f"Spark failed: {last} (its own messages are in spark.log of the run folder)"),
+            FAILED,
+        )
+    except JavaError as error:
         _fail(error, FAILED)
     except (ValueError, OSError) as error:
         _fail(error, BAD_INPUT)
@@ -118,6 +125,7 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             Pipeline(spark, config, plan, progress.start, end).prepare(last)
             _write_run(config, started_at, done)
         finally:
+            progress.close()  # it asks the session for its tasks
             if session:
                 session[0].stop()
         if last == SHARDS:
@@ -141,7 +149,10 @@ def _locked(run_dir: str) -> Iterator[None]:
         yield
         return
     folder = Path(run_dir)
-    existed = folder.exists()
+    made = next(
+        (path for path in [*reversed(folder.absolute().parents), folder.absolute()] if not path.exists()),
+        None,
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
@@ -159,8 +170,8 @@ def _locked(run_dir: str) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not existed and not any((folder / stage.folder / "_stage.json").exists() for stage in STAGES):
-                files.remove_tree(run_dir)
+            if made and not any((folder / stage.folder / RECORD_NAME).exists() for stage in STAGES):
+                files.remove_tree(str(made))
             raise
 
 

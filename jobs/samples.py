@@ -17,7 +17,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _write(config: PrepareConfig, *, dry_run: bool) -> None:
     if not dry_run:
-        write_samples(config.input_root)
+        try:
+            write_samples(config.input_root)
+        except OSError as error:
+            raise OSError(
+                f"the sample corpora cannot be written to input_root {config.input_root} ({error.strerror}); "
+                "choose another folder with --set input_root=…"
+            ) from error
     print(f"samples    {config.input_root}", file=sys.stderr)
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks with printed tables; README.md says what each measures."""

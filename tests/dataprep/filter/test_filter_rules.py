@@ -1,0 +1,253 @@
+"""The rules: rows on both sides of every threshold, in one Spark job each."""
+
+from typing import Any, Final
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.types import (
+    BooleanType,
+    DoubleType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from dataprep.config import PrepareConfig
+from dataprep.filter.rules import EXPLANATIONS, RULES, mark_documents
+from dataprep.kernels.signals import SIGNALS
+
+# A document that every rule keeps.
+GOOD: Final[dict[str, Any]] = {
+    "language": "en",
+    "locale": "en",
+    "detected": "en",
+    "detected_score": 0.9,
+    "lid_score": 0.9,
+    "form": "written",
+    "num_chars": 1000,
+    "num_units": 200,
+    "replacement_char_count": 0,
+    "curly_brace": 0,
+    "lorem_ipsum": False,
+    "mean_word_length": 5.0,
+    "alpha_fraction": 0.8,
+    "symbol_to_word_ratio": 0.0,
+    "bullet_line_fraction": 0.0,
+    "ellipsis_line_fraction": 0.0,
+    "terminal_line_fraction": 1.0,
+    "short_line_fraction": 0.0,
+    "newline_ratio": 0.0,
+    "duplicate_line_fraction": 0.0,
+    "duplicate_line_char_fraction": 0.0,
+    "top_2gram_char_fraction": 0.0,
+    "top_3gram_char_fraction": 0.0,
+    "top_4gram_char_fraction": 0.0,
+    "duplicate_5gram_char_fraction": 0.0,
+    "duplicate_6gram_char_fraction": 0.0,
+    "duplicate_7gram_char_fraction": 0.0,
+    "duplicate_8gram_char_fraction": 0.0,
+    "duplicate_9gram_char_fraction": 0.0,
+    "duplicate_10gram_char_fraction": 0.0,
+}
+TYPES: Final = {str: StringType(), float: DoubleType(), int: LongType(), bool: BooleanType()}
+SCHEMA: Final = StructType(
+    [
+        StructField("name", StringType()),
+        *(StructField(key, TYPES[type(value)]) for key, value in GOOD.items()),
+    ]
+)
+THAI: Final = {"language": "th", "locale": "th", "detected": "th"}
+SPOKEN: Final = {"form": "spoken"}
+
+# Changes to the good document, and the reason expected. The default thresholds as the configuration documents them.
+CASES: Final[list[tuple[dict[str, Any], str | None]]] = [
+    ({}, None),
+    ({"num_chars": 0, "num_units": 0, "locale": "und", "detected": "und", "language": None}, "empty"),
+    ({"num_chars": 1}, None),
+    ({"detected": "th", "detected_score": 0.5}, "wrong_language"),
+    ({"detected": "th", "detected_score": 0.49}, None),
+    ({"detected": "th", "detected_score": None}, None),
+    ({"detected": None, "detected_score": 0.9}, None),
+    ({"language": None, "detected": "en"}, None),
+    ({"language": None, "locale": "de", "detected": "fr", "detected_score": 0.99}, None),
+    ({"language": "no", "locale": "no", "detected": "da", "detected_score": 0.99}, None),
+    ({"language": "no", "locale": "no", "detected": "sv", "detected_score": 0.99}, "wrong_language"),
+    ({"language": "da", "locale": "da", "detected": "no", "detected_score": 0.99}, "wrong_language"),
+    ({"lid_score": 0.29}, "uncertain_language"),
+    ({"lid_score": 0.3}, None),
+    ({"lid_score": None}, None),
+    ({"num_units": 19}, "too_few_words"),
+    ({"num_units": 20}, None),
+    ({"num_units": None}, None),
+    ({"num_units": 100_000}, None),
+    ({"num_units": 100_001}, "too_many_words"),
+    (THAI | {"num_units": 39}, "too_few_characters"),
+    (THAI | {"num_units": 40}, None),
+    (THAI | {"num_units": 400_000}, None),
+    (THAI | {"num_units": 400_001}, "too_many_characters"),
+    ({"replacement_char_count": 1}, None),
+    ({"replacement_char_count": 2}, "broken_encoding"),
+    ({"replacement_char_count": None}, None),
+    ({"lorem_ipsum": True}, "lorem_ipsum"),
+    ({"lorem_ipsum": None}, None),
+    ({"curly_brace": 2}, None),
+    ({"curly_brace": 3}, "curly_braces"),
+    ({"mean_word_length": 1.5}, None),
+    ({"mean_word_length": 1.4}, "short_words"),
+    ({"mean_word_length": 18.0}, None),
+    ({"mean_word_length": 18.5}, "long_words"),
+    ({"mean_word_length": None}, None),
+    (THAI | {"mean_word_length": 1.0}, None),
+    (THAI | {"mean_word_length": 30.0}, None),
+    ({"alpha_fraction": 0.6}, None),
+    ({"alpha_fraction": 0.59}, "few_letters"),
+    ({"symbol_to_word_ratio": 0.1}, None),
+    ({"symbol_to_word_ratio": 0.11}, "symbols"),
+    ({"bullet_line_fraction": 0.9}, None),
+    ({"bullet_line_fraction": 0.91}, "bullets"),
+    (SPOKEN | {"bullet_line_fraction": 1.0}, None),
+    ({"ellipsis_line_fraction": 0.3}, None),
+    ({"ellipsis_line_fraction": 0.31}, "ellipses"),
+    (SPOKEN | {"ellipsis_line_fraction": 1.0}, None),
+    ({"duplicate_line_fraction": 0.3}, None),
+    ({"duplicate_line_fraction": 0.31}, "duplicate_lines"),
+    (SPOKEN | {"duplicate_line_fraction": 1.0}, None),
+    ({"duplicate_line_char_fraction": 0.2}, None),
+    ({"duplicate_line_char_fraction": 0.21}, "duplicate_line_characters"),
+    (SPOKEN | {"duplicate_line_char_fraction": 1.0}, None),
+    ({"top_2gram_char_fraction": 0.2}, None),
+    ({"top_2gram_char_fraction": 0.21}, "top_2gram"),
+    ({"top_3gram_char_fraction": 0.18}, None),
+    ({"top_3gram_char_fraction": 0.19}, "top_3gram"),
+    ({"top_4gram_char_fraction": 0.16}, None),
+    ({"top_4gram_char_fraction": 0.17}, "top_4gram"),
+    (SPOKEN | {"top_2gram_char_fraction": 0.21}, "top_2gram"),
+    ({"duplicate_5gram_char_fraction": 0.15}, None),
+    ({"duplicate_5gram_char_fraction": 0.16}, "duplicate_5grams"),
+    ({"duplicate_6gram_char_fraction": 0.14}, None),
+    ({"duplicate_6gram_char_fraction": 0.15}, "duplicate_6grams"),
+    ({"duplicate_7gram_char_fraction": 0.13}, None),
+    ({"duplicate_7gram_char_fraction": 0.14}, "duplicate_7grams"),
+    ({"duplicate_8gram_char_fraction": 0.12}, None),
+    ({"duplicate_8gram_char_fraction": 0.13}, "duplicate_8grams"),
+    ({"duplicate_9gram_char_fraction": 0.11}, None),
+    ({"duplicate_9gram_char_fraction": 0.12}, "duplicate_9grams"),
+    ({"duplicate_10gram_char_fraction": 0.10}, None),
+    ({"duplicate_10gram_char_fraction": 0.11}, "duplicate_10grams"),
+    (THAI | {"duplicate_5gram_char_fraction": 1.0}, None),
+    (THAI | {"duplicate_10gram_char_fraction": 0.15}, None),
+    (THAI | {"duplicate_10gram_char_fraction": 0.16}, "duplicate_10_characters"),
+    ({"short_line_fraction": 0.67}, None),
+    ({"short_line_fraction": 0.68}, "short_lines"),
+    (THAI | {"short_line_fraction": 1.0}, None),
+    (SPOKEN | {"short_line_fraction": 1.0}, None),
+    ({"terminal_line_fraction": 0.12}, None),
+    ({"terminal_line_fraction": 0.11}, "unfinished_lines"),
+    (THAI | {"terminal_line_fraction": 0.0}, None),
+    (SPOKEN | {"terminal_line_fraction": 0.0}, None),
+    ({"newline_ratio": 0.3}, None),
+    ({"newline_ratio": 0.31}, "newlines"),
+    (SPOKEN | {"newline_ratio": 1.0}, None),
+    # The first rule keeps the credit.
+    ({"detected": "th", "lid_score": 0.0, "num_units": 1, "newline_ratio": 1.0}, "wrong_language"),
+    ({"num_units": 1, "alpha_fraction": 0.0, "newline_ratio": 1.0}, "too_few_words"),
+    ({"alpha_fraction": 0.0, "newline_ratio": 1.0}, "few_letters"),
+    ({"num_chars": 0, "num_units": 0, "lid_score": 0.0}, "empty"),
+]
+NAMES: Final = [f"{number}: {changes}" for number, (changes, _) in enumerate(CASES)]
+
+
+def prepare_config(**settings: Any) -> PrepareConfig:
+    return PrepareConfig.model_validate(
+        {"run_dir": "run", "sources": [{"name": "s", "format": "jsonl", "paths": ["x"]}], **settings}
+    )
+
+
+def reasons(
+    spark: SparkSession, config: PrepareConfig, changes: list[dict[str, Any]]
+) -> dict[str, str | None]:
+    """`drop_reason` of the good document with each of the changes, by the case's number and changes."""
+    rows = [{"name": f"{number}: {change}", **GOOD, **change} for number, change in enumerate(changes)]
+    marked = mark_documents(spark.createDataFrame(rows, SCHEMA), config)
+    return {row["name"]: row["drop_reason"] for row in marked.select("name", "drop_reason").collect()}
+
+
+@pytest.fixture(scope="module")
+def default_reasons(spark: SparkSession) -> dict[str, str | None]:
+    return reasons(spark, prepare_config(), [changes for changes, _ in CASES])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), list(zip(NAMES, [reason for _, reason in CASES], strict=True)), ids=NAMES
+)
+def test_a_rule_rejects_beyond_its_threshold_and_keeps_the_bound_and_the_unknown(
+    default_reasons: dict[str, str | None], name: str, expected: str | None
+) -> None:
+    assert default_reasons[name] == expected
+
+
+def test_every_rule_is_tried_and_explained() -> None:
+    tried = {reason for _, reason in CASES if reason}
+
+    assert tried == {rule.reason for rule in RULES}
+    assert tried < set(EXPLANATIONS)
+    assert {rule.signal for rule in RULES} <= {signal.name for signal in SIGNALS} | {
+        "detected_score",
+        "lid_score",
+    }
+
+
+def test_a_locale_has_its_own_thresholds_and_the_others_keep_the_common_one(spark: SparkSession) -> None:
+    config = prepare_config(
+        rules={"min_words": 50}, rules_by_locale={"de": {"min_words": 10}, "fr": {"min_words": None}}
+    )
+    german = {"language": "de", "locale": "de", "detected": "de"}
+    french = {"language": "fr", "locale": "fr", "detected": "fr"}
+
+    actual = reasons(
+        spark,
+        config,
+        [
+            german | {"num_units": 10},
+            german | {"num_units": 9},
+            {"num_units": 49},
+            {"num_units": 50},
+            french | {"num_units": 1},
+        ],
+    )
+
+    assert list(actual.values()) == [None, "too_few_words", "too_few_words", None, None]
+
+
+def test_a_rule_that_is_switched_off_rejects_nothing(spark: SparkSession) -> None:
+    off = {name: None for name in type(prepare_config().rules).model_fields if name != "drop_lorem_ipsum"}
+    config = prepare_config(rules={**off, "drop_lorem_ipsum": False})
+
+    actual = reasons(spark, config, [changes for changes, _ in CASES])
+
+    assert set(actual.values()) == {None, "empty"}
+
+
+def test_a_locale_that_is_not_asked_for_is_dropped_unless_empty(spark: SparkSession) -> None:
+    config = prepare_config(locales=["en", "th"])
+
+    actual = reasons(
+        spark,
+        config,
+        [
+            {},
+            THAI,
+            {"locale": "de", "language": "de", "detected": "de"},
+            {"locale": "und", "language": None, "detected": "und"},
+            {"locale": "de", "num_chars": 0},
+        ],
+    )
+
+    assert list(actual.values()) == [None, None, "locale_not_selected", "locale_not_selected", "empty"]
+
+
+def test_a_language_outside_the_table_is_not_selected_by_default(spark: SparkSession) -> None:
+    actual = reasons(spark, prepare_config(), [{"locale": "tlh", "language": "tlh", "detected": "tlh"}])
+
+    assert list(actual.values()) == ["locale_not_selected"]

@@ -1,0 +1,45 @@
+"""`make` lists what there is, and a data target starts the job of its name with the settings given."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PHONY = sorted(
+    {name for line in re.findall(r"^\.PHONY:(.*)$", MAKEFILE, re.MULTILINE) for name in line.split()}
+)
+DESCRIBED = dict(re.findall(r"^([a-z-]+):.*?## (.+)$", MAKEFILE, re.MULTILINE))
+JOBS = ["annotate", "dedup", "prepare", "report", "samples", "shards"]
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run make as a person would, even when these tests were themselves started by make."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_phony_target_has_a_sentence_and_every_sentence_a_phony_target() -> None:
+    assert sorted(DESCRIBED) == PHONY
+
+
+def test_make_alone_lists_every_target_with_its_sentence() -> None:
+    answer = make()
+
+    listed = dict(re.findall(r"^  (?:\x1b\[36m)?([a-z-]+) *(?:\x1b\[0m)? (.+)$", answer.stdout, re.MULTILINE))
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert listed == DESCRIBED
+
+
+@pytest.mark.parametrize("target", JOBS)
+def test_a_data_target_starts_its_job_with_the_settings_given(target: str) -> None:
+    answer = make("-n", target, "CONFIG=my.yaml", "SET=a.b=1 c=[x]")
+
+    command = answer.stdout.splitlines()[-1]
+    assert command.endswith(f"python -m jobs.{target} --config my.yaml --set a.b=1 --set c=[x]")
+    assert (ROOT / "jobs" / f"{target}.py").exists()
