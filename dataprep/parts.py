@@ -99,7 +99,9 @@ def regrouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -
 
 
 def _one_batch(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    return pa.Table.from_batches(batches).combine_chunks().cast(schema).to_batches()[0]
+    # Cast first: a schema with large types holds more than two gigabytes in one chunk.
+    (batch,) = pa.Table.from_batches(batches).cast(schema).combine_chunks().to_batches()
+    return batch
 
 
 def grouped(

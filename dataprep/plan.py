@@ -114,7 +114,7 @@ def read_tasks(splits: Sequence[Split], *, split_bytes: int, cores: int) -> list
 
     Args:
         splits: what is to be read.
-        split_bytes: the most input bytes per task, but for a split that is larger by itself.
+        split_bytes: about how many input bytes a task gets; formats that are slow to read count for more.
         cores: how many tasks can run at once; small input is spread over several tasks per core.
     """
     costs = [_cost(split) for split in splits]

@@ -46,7 +46,7 @@ def decisions(copies: DataFrame, near: DataFrame) -> DataFrame:
     Args:
         copies: result of `exact_copies`.
         near: verified near duplicates among the representatives: `doc_id`, `cluster_id` (the kept document),
-            `jaccard`, `bands_matched`.
+            `kept_source` (its source), `jaccard`, `bands_matched`.
 
     Returns:
         The columns of `schema.DECISIONS` with `part`, `row`, `source` and `kept_source`.

@@ -48,6 +48,8 @@ def _belongs(token: str, index: int) -> bool:
 
 
 def _fold(character: str) -> str:
+    if character in _APOSTROPHES:
+        return "'"
     lower = character.lower()
     return lower if len(lower) == 1 else character
 

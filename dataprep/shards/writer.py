@@ -19,7 +19,7 @@ _ENCODED: Final = pa.schema(
         (s.DOC_ID, pa.string()),
         (s.SOURCE, pa.string()),
         (s.FILE, pa.string()),
-        (IDS, pa.binary()),
+        (IDS, pa.large_binary()),
         (s.CLUSTER_SIZE, pa.int32()),
     ]
 )
@@ -107,7 +107,7 @@ def _shard_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Rows of `schema.SHARD`; the packed ids become a list column without touching a single id."""
     packed = batch.column(IDS)
     _, offset_buffer, data = packed.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int32)[packed.offset : packed.offset + len(packed) + 1]
+    offsets = np.frombuffer(offset_buffer, np.int64)[packed.offset : packed.offset + len(packed) + 1]
     ids = (
         np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]].view(np.int32)
         if data
