@@ -19,7 +19,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dataprep import files
-from dataprep.annotate.language_id import check_model
+from dataprep.annotate import language_id
 from dataprep.config import PrepareConfig
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
@@ -91,7 +91,7 @@ def _fail(error: Exception, code: int) -> None:
 def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
     config = load_config(args.config, args.set, PrepareConfig)
     plan = plan_input(config)
-    check_model(config.language_id.model)
+    language_id.check_model(config.language_id.model)
     if config.tokenizer.model is not None:
         load(config.tokenizer.model)
     if args.dry_run:
@@ -105,6 +105,7 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
         if not session:
             # Compiled here once, so that the workers load the machine code instead of compiling it side by side.
             warm_up()
+            language_id.warm_up(config.language_id.model)
             session.append(build_session(name, config.engine, log_path=_log_path(config.run_dir)))
         return session[0]
 

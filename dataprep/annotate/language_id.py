@@ -6,12 +6,14 @@ path in the configuration (Joulin et al. 2016, "Bag of tricks for efficient text
 
 from functools import cache
 from importlib import resources
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import fasttext
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from dataprep.kernels.fasttext_model import Model, load, predict
 from dataprep.locales import LOCALES, UNDETERMINED, canonical_language
 
 _PREFIX: Final = "__label__"
@@ -58,9 +60,14 @@ def check_model(path: str | None) -> None:
         ) from error
 
 
+def warm_up(path: str | None) -> None:
+    """Compile the model's kernels, or load them from numba's cache."""
+    identify(np.frombuffer(b"hello", np.uint8), np.array([0, 5], np.int64), [None], model=path, max_bytes=100)
+
+
 @cache
-def _model(path: str | None) -> Any:  # noqa: ANN401 (a pybind object without types)
-    return fasttext.load_model(path or builtin_model_path())
+def _model(path: str | None) -> Model:
+    return load(path or builtin_model_path())
 
 
 @cache
@@ -68,23 +75,6 @@ def _locale_of(label: str) -> str:
     """Locale code of a fastText label; GlotLID's `eng_Latn` is understood too."""
     name = label.removeprefix(_PREFIX)
     return _CLOSEST.get(name) or canonical_language(name.split("_")[0]) or UNDETERMINED
-
-
-def sample(text_bytes: memoryview, max_bytes: int) -> str:
-    """What the model is shown: the text, or its beginning and its middle, on one line.
-
-    Two places rather than one, because pages often begin with furniture in another language.
-    """
-    if len(text_bytes) > max_bytes:
-        half = max_bytes // 2
-        middle = (len(text_bytes) - half) // 2
-        parts = [text_bytes[:half], text_bytes[max(middle, half) : max(middle, half) + half]]
-    else:
-        parts = [text_bytes]
-    # A cut may fall inside a character; its broken bytes are left out.
-    text = " ".join(bytes(part).decode("utf-8", "ignore") for part in parts)
-    # The model ends at a line end, so the text must hold none but the last, which it was trained with.
-    return text.replace("\n", " ") + "\n"
 
 
 def identify(
@@ -97,6 +87,9 @@ def identify(
 ) -> Languages:
     """Languages of a batch of documents.
 
+    A long text is shown to the model in two places, its beginning and its middle: pages often begin with furniture in
+    another language.
+
     Args:
         data: UTF-8 bytes of all documents.
         offsets_N1: N + 1 offsets into `data`.
@@ -107,26 +100,29 @@ def identify(
     Returns:
         The best label and the scores. A text without letters has the label `und` and score 0.
     """
-    predict = _model(
-        model
-    ).f.predict  # the wrapper's own predict converts to NumPy in a way that NumPy 2 refuses
-    view = data.data
-    bounds = offsets_N1.tolist()
-    detected: list[str] = []
-    detected_score_N = np.zeros(len(declared), np.float32)
+    loaded = _model(model)
+    label_NK, score_NK = predict(loaded, data, offsets_N1, max_bytes=max_bytes, k=_TOP_K)
+    # The model has an opinion on a line of digits too: that of an empty line.
+    label_NK[~_has_letters(data, offsets_N1)] = -1
+    score_NK[label_NK < 0] = 0
+    # One past the last label stands for "no label": index -1 finds it.
+    locales = np.array([*map(_locale_of, loaded.labels), UNDETERMINED], dtype=object)
+    detected_N = locales[label_NK[:, 0]]
+    wanted_N = np.array(
+        [wanted or found for wanted, found in zip(declared, detected_N, strict=True)], dtype=object
+    )
     declared_score_N = np.zeros(len(declared), np.float32)
-    for index, language in enumerate(declared):
-        text = sample(view[bounds[index] : bounds[index + 1]], max_bytes)
-        labels = predict(text, _TOP_K, 0.0, "strict") if any(map(str.isalpha, text)) else []
-        if not labels:
-            detected.append(UNDETERMINED)
-            continue
-        best_score, best = labels[0]
-        detected.append(_locale_of(best))
-        # fastText's softmax can exceed 1 by a rounding error.
-        detected_score_N[index] = min(best_score, 1.0)
-        wanted = _RELATIVES.get(language, {language}) if language else {detected[-1]}
-        declared_score_N[index] = min(
-            sum(score for score, label in labels if _locale_of(label) in wanted), 1.0
-        )
-    return Languages(detected, detected_score_N, declared_score_N)
+    for wanted in set(wanted_N):
+        rows = wanted_N == wanted
+        counts = np.isin(locales, list(_RELATIVES.get(wanted, {wanted})))
+        declared_score_N[rows] = (score_NK[rows] * counts[label_NK[rows]]).sum(axis=1)
+    # A probability can exceed 1 by a rounding error.
+    return Languages(detected_N.tolist(), np.minimum(score_NK[:, 0], 1), np.minimum(declared_score_N, 1))
+
+
+def _has_letters(data: npt.NDArray[np.uint8], offsets_N1: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    texts = pa.LargeStringArray.from_buffers(
+        len(offsets_N1) - 1, pa.py_buffer(offsets_N1), pa.py_buffer(data)
+    )
+    found: npt.NDArray[np.bool_] = pc.match_substring_regex(texts, r"\p{L}").to_numpy(zero_copy_only=False)
+    return found

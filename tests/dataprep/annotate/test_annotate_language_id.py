@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dataprep.annotate.language_id import LanguageModelError, Languages, check_model, identify, sample
+from dataprep.annotate.language_id import LanguageModelError, Languages, check_model, identify
 from dataprep.kernels.arrow_buffers import buffers
 
 SENTENCES = {
@@ -92,33 +90,6 @@ def test_a_column_that_is_a_slice_of_another_is_read_from_its_own_offset() -> No
     column = pa.array([SENTENCES["en"] * 9, SENTENCES["th"], SENTENCES["ru"]]).slice(1, 1)
 
     assert identify(*buffers(column), [None], model=None, max_bytes=1200).detected == ["th"]
-
-
-@given(st.text(max_size=300), st.integers(100, 400))
-def test_the_sample_is_bounded_in_bytes_and_made_of_whole_characters(text: str, max_bytes: int) -> None:
-    data = text.encode()
-
-    actual = sample(memoryview(data), max_bytes)
-
-    assert len(actual.encode()) <= max_bytes + len(" \n")
-    assert set(actual) <= set(text) | set(" \n")
-    assert actual.index("\n") == len(actual) - 1
-
-
-def test_a_short_text_is_shown_whole_on_one_line() -> None:
-    assert sample(memoryview(b"zwei\nZeilen"), 100) == "zwei Zeilen\n"
-
-
-def test_a_long_text_is_shown_by_its_beginning_and_its_middle() -> None:
-    text = "a" * 1000 + "b" * 1000 + "c" * 1000
-
-    assert sample(memoryview(text.encode()), 100) == "a" * 50 + " " + "b" * 50 + "\n"
-
-
-def test_a_cut_inside_a_character_leaves_the_character_out() -> None:
-    text = "x" + "語" * 100
-
-    assert sample(memoryview(text.encode()), 100) == "x" + "語" * 16 + " " + "語" * 16 + "\n"
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
