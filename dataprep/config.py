@@ -74,7 +74,7 @@ class RulesConfig(StrictConfig):
         default=0.5,
         ge=0,
         le=1,
-        description="drop when another language than the declared one reaches this score",
+        description="drop when another language than the declared one scores more",
     )
     min_words: int | None = Field(default=20, ge=0, description="words, where the script separates words")
     max_words: int | None = Field(default=100_000, ge=1)
@@ -187,7 +187,7 @@ class EngineConfig(StrictConfig):
         default=4_000_000, ge=1_000, description="text per Arrow batch of the annotation pass"
     )
     local_components_edges: int = Field(
-        default=20_000_000, ge=0, description="up to so many edges one task finds the connected components"
+        default=5_000_000, ge=0, description="up to so many edges one task finds the connected components"
     )
     spark: dict[str, str] = Field(default_factory=dict, description="further spark.* settings, as they are")
 

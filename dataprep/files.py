@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import re
 import uuid
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import fsspec
@@ -18,6 +19,30 @@ def join(folder: str, *names: str) -> str:
 def is_local(path: str) -> bool:
     """Whether the path is on this machine's file system."""
     return "://" not in path or path.startswith("file://")
+
+
+class PathError(ValueError):
+    """A path that the parts of a run would read in different ways."""
+
+
+def resolved(path: str) -> str:
+    """The one spelling of a folder that driver, executors and Spark agree on: an absolute path, or a URL.
+
+    Raises:
+        PathError: the path holds characters that Spark takes for a pattern.
+    """
+    if pattern := re.search(r"[*?{}\[\]]", path):
+        raise PathError(
+            f"{path} holds {pattern[0]!r}, which Spark takes for a pattern; choose a name without it."
+        )
+    if not is_local(path):
+        return path
+    return str(Path(path.removeprefix("file://")).expanduser().absolute())
+
+
+def spark_path(path: str) -> str:
+    """A path as Spark must be given it: a local one says so, or a cluster's default file system would be asked."""
+    return f"file://{path}" if path.startswith("/") else path
 
 
 def exists(path: str) -> bool:

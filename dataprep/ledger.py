@@ -95,7 +95,8 @@ def check_ledger(ledger: Mapping[str, Any]) -> None:
         shown = "\n  ".join(wrong[:10]) + (f"\n  … and {len(wrong) - 10} more" if len(wrong) > 10 else "")
         raise LedgerError(
             "the ledger does not balance: read must equal kept + dropped + quarantined, but\n  "
-            f"{shown}\nThe shards of this run must not be used; delete the run folder and prepare it again."
+            f"{shown}\nThe shards have been removed; the counts are in ledger.unbalanced.json of the run folder."
+            " Delete the folder and prepare it again; if that does not help, report it with this file."
         )
 
 

@@ -10,10 +10,13 @@ Every stage commits (stages.py); a re-run skips what is committed for the same s
 readers into Parquet and from Parquet into token ids inside Python tasks; Spark moves only narrow rows.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 from pyspark.sql import SparkSession
@@ -27,24 +30,26 @@ from dataprep.annotate.task import TaskResult, run_read_task
 from dataprep.config import PrepareConfig, settings_sha256
 from dataprep.dedup.deduplicate import run_dedup
 from dataprep.filter.fates import run_fates
-from dataprep.ledger import Key, build_ledger, check_ledger
+from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
 from dataprep.parts import part_number
 from dataprep.plan import InputPlan, cut_file, read_tasks, task_from_json, task_to_json
 from dataprep.shards.balance import balance_plan, temperature_shares
 from dataprep.shards.encode import ENCODED_SCHEMA, encode_documents, sample_documents, sample_fractions
-from dataprep.shards.tokenizer import load, model_sha256, train
+from dataprep.shards.tokenizer import load, train
 from dataprep.shards.writer import write_shards
 from dataprep.sources.record import Split
 from dataprep.stages import RunFolder, Stage, StageRecord
 from dataprep.tables import run_tasks
 
 ANNOTATE: Final = Stage("annotate", "documents", ("documents", "dedup/signatures", "quarantine", "precut"))
-DEDUP: Final = Stage("dedup", "dedup", ("dedup/decisions", "dedup/pairs", "dedup/work"))
+DEDUP: Final = Stage("dedup", "dedup", ("dedup/decisions", "dedup/clusters", "dedup/pairs", "dedup/work"))
 FATES: Final = Stage("fates", "fates", ("fates", "rejected_sample"))
 TOKENIZER: Final = Stage("tokenizer", "tokenizer", ("tokenizer",))
-SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json"))
+SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json", "run.json", "report"))
 STAGES: Final = (ANNOTATE, DEDUP, FATES, TOKENIZER, SHARDS)
 
+# Libraries whose versions decide what a text becomes.
+_LIBRARIES: Final = ("ftfy", "mwparserfromhell", "lxml", "pyarrow", "sentencepiece", "xxhash")
 _LOCALES_SHOWN: Final = 3  # in a message
 TOKENIZER_MODEL: Final = "tokenizer/tokenizer.model"
 
@@ -90,9 +95,15 @@ class Pipeline:
             TOKENIZER: self._tokenizer,
             SHARDS: self._shards,
         }
-        for stage in STAGES[: STAGES.index(last) + 1]:
+        asked_for = STAGES.index(last) + 1
+        for stage in STAGES[:asked_for]:
             self.on_start(stage.name)
             self.on_end(*self.run.run(stage, settings[stage.name], work[stage]))
+        for stage in STAGES[asked_for:]:
+            # What is left of other settings would contradict config.yaml.
+            if not self.run.is_current(stage, settings[stage.name]):
+                self.run.clear_from(stage)
+                break
 
     def _partitions(self) -> int:
         return int(self.spark().conf.get("spark.sql.shuffle.partitions") or 1)
@@ -126,6 +137,8 @@ class Pipeline:
             for line in run_tasks(self.spark(), [task_to_json(task) for task in tasks], read)
         ]
         files.remove_tree(self.run.at("precut"))
+        parts = [result.part for result in results if result.documents]
+        self._check_parts(parts)
         read_records: Counter[Key] = Counter()
         quarantined: Counter[Key] = Counter()
         for result in results:
@@ -138,6 +151,7 @@ class Pipeline:
                 f"({quarantined.total()} malformed records). Check that each source's format is right."
             )
         return {
+            "parts": parts,
             "documents": documents,
             "text_bytes": sum(result.text_bytes for result in results),
             "repaired": sum(result.repaired for result in results),
@@ -147,8 +161,21 @@ class Pipeline:
             "quarantined": _rows(quarantined),
         }
 
+    def _check_parts(self, parts: list[int]) -> None:
+        """Make sure that `documents/` holds the files that this run wrote, and no late one of a run that was killed."""
+        found = [part_number(path) for path in files.list_files(self.run.at("documents"), ".parquet")]
+        if found != parts:
+            raise RuntimeError(
+                f"documents/ should hold the parts {parts}, but holds {found}: is another run writing there? Run again."
+            )
+
     def _fates(self) -> dict[str, Any]:
+        self._check_parts(self._counts(ANNOTATE)["parts"])
         counts = run_fates(self.spark(), self.config, self.run.path, partitions=self._partitions())
+        if counts["documents"] != self._counts(ANNOTATE)["documents"]:
+            raise LedgerError(
+                f"{self._counts(ANNOTATE)['documents']} documents were read, but {counts['documents']} have a fate."
+            )
         kept = Counter[str]()
         reasons: dict[str, Counter[str]] = {}
         for row in counts["funnel"]:
@@ -204,7 +231,7 @@ class Pipeline:
         return {
             "vocab_size": load(path).vocab_size(),
             "sampled_documents": sampled,
-            "sha256": model_sha256(path),
+            "sha256": files.file_sha256(path),
         }
 
     def _shards(self) -> dict[str, Any]:
@@ -233,7 +260,12 @@ class Pipeline:
             ],
             kept=kept,
         )
-        check_ledger(ledger)
+        try:
+            check_ledger(ledger)
+        except LedgerError:
+            # The shards go, the evidence stays.
+            files.write_json(run.at("ledger.unbalanced.json"), ledger)
+            raise
         train_entries = [entry for entry in entries if entry["split"] == "train"]
         tokens, documents = Counter[str](), Counter[str]()
         for entry in train_entries:
@@ -263,16 +295,15 @@ class Pipeline:
 
     def _parts(self) -> Any:  # noqa: ANN401 (DataFrame of one int column)
         """One row per documents file, one partition per row: what the tasks that walk documents and fates get."""
-        names = files.list_files(self.run.at("documents"), ".parquet")
-        rows = [(part_number(name),) for name in names]
+        rows = [(part,) for part in self._counts(ANNOTATE)["parts"]]
         context = self.spark().sparkContext
         return self.spark().createDataFrame(context.parallelize(rows, len(rows)), f"{s.PART} int")
 
     def _num_shards(self) -> dict[tuple[str, str], int]:
-        """Shards per (locale, split), from the bytes of kept text; both splits of a locale get at least one."""
+        """Shards per (locale, split), from the bytes of its kept text; at least one."""
         kept = (
             self.spark()
-            .read.parquet(self.run.at("fates"))
+            .read.parquet(files.spark_path(self.run.at("fates")))
             .where(F.col(s.DROP_REASON).isNull())
             .groupBy(s.LOCALE, s.SPLIT)
             .agg(F.sum("text_bytes").alias("bytes"))
@@ -328,7 +359,8 @@ def stage_settings(config: PrepareConfig, plan: InputPlan) -> dict[str, Any]:
     settings = algorithm_settings(config)
     near = settings["near_dedup"]
     annotate = {
-        "version": version("magister"),
+        "code": code_sha256("annotate", "kernels", "sources", "locales.py", "parts.py"),
+        "libraries": {name: version(name) for name in _LIBRARIES},
         "inputs": plan.fingerprint(),
         "sources": [
             {key: source[key] for key in ("name", "format", "language")} for source in settings["sources"]
@@ -338,10 +370,30 @@ def stage_settings(config: PrepareConfig, plan: InputPlan) -> dict[str, Any]:
         "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed")},
     }
     rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale")}
-    dedup = {"annotate": annotate, "near_dedup": near, "sources": settings["sources"], **rules}
-    fates = {"dedup": dedup, "validation_fraction": settings["shards"]["validation_fraction"]}
-    tokenizer = {"fates": fates, "tokenizer": settings["tokenizer"], "alpha": settings["balance"]["alpha"]}
-    shards = {"tokenizer": tokenizer, "shards": settings["shards"], "balance": settings["balance"]}
+    dedup = {
+        "annotate": annotate,
+        "code": code_sha256("dedup", "filter/rules.py", "tables.py"),
+        "near_dedup": near,
+        "sources": settings["sources"],
+        **rules,
+    }
+    fates = {
+        "dedup": dedup,
+        "code": code_sha256("filter/fates.py"),
+        "validation_fraction": settings["shards"]["validation_fraction"],
+    }
+    tokenizer = {
+        "fates": fates,
+        "code": code_sha256("shards"),
+        "tokenizer": settings["tokenizer"],
+        "alpha": settings["balance"]["alpha"],
+    }
+    shards = {
+        "tokenizer": tokenizer,
+        "code": code_sha256("ledger.py", "schema.py"),
+        "shards": settings["shards"],
+        "balance": settings["balance"],
+    }
     return {
         ANNOTATE.name: annotate,
         DEDUP.name: dedup,
@@ -349,6 +401,23 @@ def stage_settings(config: PrepareConfig, plan: InputPlan) -> dict[str, Any]:
         TOKENIZER.name: tokenizer,
         SHARDS.name: shards,
     }
+
+
+@cache
+def code_sha256(*names: str) -> str:
+    """Hex SHA-256 of files and folders of this package: a stage made by other code is not the same stage."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in names:
+        path = root / name
+        inside = (
+            sorted(each for each in path.rglob("*") if each.suffix in (".py", ".npz"))
+            if path.is_dir()
+            else [path]
+        )
+        for each in inside:
+            digest.update(each.relative_to(root).as_posix().encode() + b"\0" + each.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _rows(counter: Counter[Key]) -> list[list[Any]]:

@@ -51,7 +51,7 @@ class InputPlan:
 
     def fingerprint(self) -> list[list[Any]]:
         """What a stage's hash says about the input: names, sizes and stamps, but not how the files are split."""
-        return [[file.source, file.file, file.size_bytes, file.stamp] for file in self.inputs]
+        return sorted([file.source, file.file, file.size_bytes, file.stamp] for file in self.inputs)
 
 
 def plan_input(config: PrepareConfig) -> InputPlan:

@@ -8,7 +8,7 @@ of the stages before it, a changed setting redoes exactly the stages it can affe
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -71,6 +71,11 @@ class RunFolder:
         path = self.at(stage.folder, RECORD_NAME)
         return StageRecord(**files.read_json(path)) if files.exists(path) else None
 
+    def is_current(self, stage: Stage, inputs: object) -> bool:
+        """Whether the stage is committed for these inputs."""
+        done = self.record(stage)
+        return done is not None and done.fingerprint == settings_sha256(inputs)
+
     def clear_from(self, stage: Stage) -> None:
         """Delete the outputs of a stage and of all later ones, records first.
 
@@ -115,5 +120,8 @@ class RunFolder:
         try:
             yield
         except BaseException:
-            self.clear_from(stage)
+            # Tasks that Spark is still cancelling may write while this deletes; the next run clears again, and the
+            # error that brought us here is the one to tell.
+            with suppress(OSError):
+                self.clear_from(stage)
             raise

@@ -54,13 +54,15 @@ def write_parts(frame: DataFrame, folder: str, *, order_by: Sequence[str]) -> in
     files.make_folder(folder)
     if rows:
         file_index = F.pmod(F.xxhash64(order_by[0]), F.lit(num_files)).cast("int")
-        (
+        written = (
             frame.withColumn("_file", file_index)
             .repartition(num_files, "_file")
             .sortWithinPartitions("_file", *order_by)
             .mapInArrow(_write(folder, frame.schema), "rows long")
+            .agg(F.sum("rows").alias("rows"))
             .collect()
         )
+        assert written[0]["rows"] == rows, f"{folder}: {written[0]['rows']} of {rows} rows were written"
     return rows
 
 

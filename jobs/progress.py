@@ -1,5 +1,6 @@
 """Progress: a line per stage with its counts, and a bar of Spark's tasks while one runs in a terminal."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -18,7 +19,9 @@ class StageProgress:
     """Prints what the stages do. In a pipe or in CI, only one plain line per finished stage."""
 
     def __init__(self) -> None:
-        self._console = Console(file=sys.stderr, highlight=False, soft_wrap=True, emoji=False)
+        # A descriptor of its own: while the JVM starts, standard error leads to its log file.
+        terminal = os.fdopen(os.dup(2), "w") if sys.stderr.isatty() else sys.stderr
+        self._console = Console(file=terminal, highlight=False, soft_wrap=True, emoji=False)
         self._session: Callable[[], SparkSession | None] = lambda: None
         self._bar: Progress | None = None
         self._stop = threading.Event()

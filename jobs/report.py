@@ -21,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _report(config: PrepareConfig, *, dry_run: bool) -> None:
+    config = config.model_copy(update={"run_dir": files.resolved(config.run_dir)})
     if not files.exists(files.join(config.run_dir, "ledger.json")):
         raise RunFolderError(
             f"{config.run_dir} holds no finished run; run make prepare with this configuration first."

@@ -4,12 +4,11 @@ import argparse
 import datetime
 import fcntl
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -90,6 +89,7 @@ def _fail(error: Exception, code: int) -> None:
 
 def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
     config = load_config(args.config, args.set, PrepareConfig)
+    config = config.model_copy(update={"run_dir": files.resolved(config.run_dir)})
     plan = plan_input(config)
     language_id.check_model(config.language_id.model)
     if config.tokenizer.model is not None:
@@ -106,7 +106,11 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             # Compiled here once, so that the workers load the machine code instead of compiling it side by side.
             warm_up()
             language_id.warm_up(config.language_id.model)
-            session.append(build_session(name, config.engine, log_path=_log_path(config.run_dir)))
+            session.append(
+                build_session(
+                    name, config.engine, log_path=_log_path(config.run_dir), input_bytes=plan.size_bytes
+                )
+            )
         return session[0]
 
     done: list[tuple[StageRecord, bool]] = []
@@ -150,10 +154,7 @@ def _locked(run_dir: str) -> Iterator[None]:
         yield
         return
     folder = Path(run_dir)
-    made = next(
-        (path for path in [*reversed(folder.absolute().parents), folder.absolute()] if not path.exists()),
-        None,
-    )
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
@@ -170,9 +171,15 @@ def _locked(run_dir: str) -> Iterator[None]:
             ) from error
         try:
             yield
+        except PySparkException:
+            raise  # what Spark said lies in the folder
         except BaseException:
             if made and not any((folder / stage.folder / RECORD_NAME).exists() for stage in STAGES):
-                files.remove_tree(str(made))
+                files.remove_tree(run_dir)
+                # The parents that were made for it, as far as nobody else has put anything there since.
+                with suppress(OSError):
+                    for path in made[1:]:
+                        path.rmdir()
             raise
 
 
@@ -187,7 +194,6 @@ def _write_run(
     config: PrepareConfig, started_at: datetime.datetime, done: Sequence[tuple[StageRecord, bool]]
 ) -> None:
     """`run.json`: what ran, on what, and how long each stage took."""
-    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     value: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "started_at": started_at.isoformat(timespec="seconds"),
@@ -205,15 +211,20 @@ def _write_run(
             {"stage": record.stage, "elapsed_s": record.elapsed_s, "skipped": skipped}
             for record, skipped in done
         ],
-        # The largest single process among driver, JVM and workers, in bytes (ru_maxrss is in KiB on Linux).
-        "peak_memory_bytes": usage * 1024,
     }
     files.write_json(files.join(config.run_dir, "run.json"), value)
 
 
 def _commit() -> str | None:
     """Commit of the checkout the code runs from; null when it is not one."""
-    answer = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-    )
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # no git on this machine
+        return None
     return answer.stdout.strip() or None

@@ -2,11 +2,15 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from dataprep.config import PrepareConfig
 from dataprep.sample.generator import write_samples
 from jobs.config import load_config
 from jobs.run import exit_with_message, parse
+
+TRUTH_NAME: Final = "truth.json"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -16,6 +20,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _write(config: PrepareConfig, *, dry_run: bool) -> None:
+    folder = Path(config.input_root)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / TRUTH_NAME).exists():
+        raise ValueError(
+            f"{folder} holds other files than the sample corpora; choose an empty folder with --set input_root=…"
+        )
     if not dry_run:
         try:
             write_samples(config.input_root)

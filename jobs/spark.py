@@ -14,6 +14,8 @@ from jobs.java import ensure_java
 
 _LOG_SETTINGS: Final = Path(__file__).parent / "conf" / "log4j2.properties"
 _PARTITIONS_PER_CORE: Final = 4
+_BYTES_PER_PARTITION: Final = 64 << 20  # of compressed input
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def spark_master() -> str:
@@ -21,13 +23,16 @@ def spark_master() -> str:
     return os.environ.get("MASTER") or "local[*]"
 
 
-def build_session(app_name: str, engine: EngineConfig, *, log_path: Path) -> SparkSession:
+def build_session(
+    app_name: str, engine: EngineConfig, *, log_path: Path, input_bytes: int = 0
+) -> SparkSession:
     """A session on `spark_master()`, quiet, with Arrow and adaptive execution.
 
     Args:
         app_name: name on the cluster's pages.
         engine: engineering settings.
         log_path: local file for what the JVM and the Python workers write to standard error.
+        input_bytes: size of the corpus as stored; large input is shuffled in more partitions.
 
     Raises:
         JavaError: no Java 17+ was found, and none could be fetched.
@@ -35,10 +40,10 @@ def build_session(app_name: str, engine: EngineConfig, *, log_path: Path) -> Spa
     os.environ["JAVA_HOME"] = str(ensure_java())
     os.environ["PYSPARK_PYTHON"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
     # One thread per task: the tasks themselves fill the cores.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
     master = spark_master()
-    log = f"-Dlog4j2.configurationFile=file:{_LOG_SETTINGS} -Djava.net.preferIPv6Addresses=false"
+    log = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} -Djava.net.preferIPv6Addresses=false"
     builder = (
         SparkSession.builder.master(master)
         .appName(f"magister {app_name}")
@@ -47,7 +52,8 @@ def build_session(app_name: str, engine: EngineConfig, *, log_path: Path) -> Spa
         .config("spark.driver.extraJavaOptions", log)
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.ui.enabled", "false" if master.startswith("local") else "true")
-        .config("spark.executorEnv.OMP_NUM_THREADS", "1")
+        # The work is done by Python workers, outside the heap.
+        .config("spark.executor.memoryOverheadFactor", "0.5")
         .config("spark.sql.adaptive.enabled", "true")
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.parquet.compression.codec", "zstd")
@@ -56,6 +62,8 @@ def build_session(app_name: str, engine: EngineConfig, *, log_path: Path) -> Spa
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", "4096")
         .config("spark.sql.execution.arrow.maxBytesPerBatch", str(64 << 20))
     )
+    for name in _ONE_THREAD:
+        builder = builder.config(f"spark.executorEnv.{name}", "1")
     if master.startswith("local"):
         builder = builder.config("spark.driver.host", "127.0.0.1").config(
             "spark.driver.bindAddress", "127.0.0.1"
@@ -64,8 +72,12 @@ def build_session(app_name: str, engine: EngineConfig, *, log_path: Path) -> Spa
         builder = builder.config(key, value)
     with _standard_error_to(log_path):
         spark = builder.getOrCreate()
-    partitions = engine.shuffle_partitions or _PARTITIONS_PER_CORE * spark.sparkContext.defaultParallelism
-    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    # Executors of a cluster register while the job is already running, so the number of cores says too little there.
+    partitions = engine.shuffle_partitions or max(
+        _PARTITIONS_PER_CORE * spark.sparkContext.defaultParallelism, -(-input_bytes // _BYTES_PER_PARTITION)
+    )
+    if "spark.sql.shuffle.partitions" not in engine.spark:
+        spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     return spark
 
 

@@ -113,6 +113,9 @@ def run_read_task(
                     first_row=rows,
                     settings=settings,
                 )
+                assert annotated.documents.num_rows == len(batch), (
+                    f"{split.file}: the pass lost or made a document"
+                )
                 documents.write(annotated.documents)
                 signatures.write(annotated.signatures)
                 locales = annotated.documents.column(s.LOCALE).to_pylist()

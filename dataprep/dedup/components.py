@@ -43,10 +43,12 @@ def connected_components(edges: DataFrame, work_dir: str, *, local_edges: int) -
     spark = edges.sparkSession
     path = files.join(work_dir, "result")
     if edges.count() <= local_edges:
-        edges.coalesce(1).mapInArrow(_union_find, f"{s.NODE} long, {COMPONENT} long").write.parquet(path)
+        edges.coalesce(1).mapInArrow(_union_find, f"{s.NODE} long, {COMPONENT} long").write.parquet(
+            files.spark_path(path)
+        )
     else:
-        _alternating_stars(spark, edges, work_dir).write.parquet(path)
-    components = spark.read.parquet(path)
+        _alternating_stars(spark, edges, work_dir).write.parquet(files.spark_path(path))
+    components = spark.read.parquet(files.spark_path(path))
     _check(edges, components)
     return components
 
@@ -71,15 +73,15 @@ def _union_find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _alternating_stars(spark: SparkSession, edges: DataFrame, work_dir: str) -> DataFrame:
     """Large-star and small-star in turn until nothing changes; then every edge points at its component's minimum."""
     path = files.join(work_dir, "iteration-0")
-    _canonical(edges.select("left", "right")).write.parquet(path)
-    state = _checksum(spark.read.parquet(path))
+    _canonical(edges.select("left", "right")).write.parquet(files.spark_path(path))
+    state = _checksum(spark.read.parquet(files.spark_path(path)))
     for iteration in range(1, _MAX_ITERATIONS + 1):
-        large = _star(spark.read.parquet(path), large=True)
+        large = _star(spark.read.parquet(files.spark_path(path)), large=True)
         path = files.join(work_dir, f"iteration-{iteration}")
-        _star(large, large=False).write.parquet(path)
-        before, state = state, _checksum(spark.read.parquet(path))
+        _star(large, large=False).write.parquet(files.spark_path(path))
+        before, state = state, _checksum(spark.read.parquet(files.spark_path(path)))
         if state == before:
-            stars = spark.read.parquet(path)
+            stars = spark.read.parquet(files.spark_path(path))
             members = stars.select(F.col("left").alias(s.NODE), F.col("right").alias(COMPONENT))
             centres = stars.select(F.col("right").alias(s.NODE), F.col("right").alias(COMPONENT)).distinct()
             return members.unionByName(centres)

@@ -25,7 +25,7 @@ _HISTOGRAM_BINS: Final = 20
 
 
 def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, partitions: int) -> dict[str, Any]:
-    """Write `dedup/pairs` and `dedup/decisions`; the counts for the stage record.
+    """Write `dedup/pairs`, `dedup/clusters` and `dedup/decisions`; the counts for the stage record.
 
     Every intermediate table goes to Parquet under `dedup/work`, which is removed at the end: plans stay short, and
     nothing is computed twice.
@@ -37,19 +37,22 @@ def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
 
     def materialised(frame: DataFrame, name: str) -> DataFrame:
         path = files.join(work, name)
-        frame.write.parquet(path)
-        return spark.read.parquet(path)
+        frame.write.parquet(files.spark_path(path))
+        return spark.read.parquet(files.spark_path(path))
 
     priorities = {source.name: source.priority for source in config.sources}
     candidates = (
-        mark_documents(spark.read.parquet(documents_dir), config)
+        mark_documents(spark.read.parquet(files.spark_path(documents_dir)), config)
         .where(F.col(s.DROP_REASON).isNull())
         .transform(add_keep_key, priorities)
         .select(s.DOC_ID, s.SOURCE, s.FILE, s.PART, s.ROW, s.CONTENT_HASH, KEEP_KEY)
     )
     copies = materialised(exact_copies(candidates), "copies")
+    same_text = _same_text(spark.read.parquet(files.spark_path(documents_dir)))
 
-    signatures = spark.read.parquet(files.join(run_dir, "dedup", "signatures")).drop(s.DOC_ID)
+    signatures = spark.read.parquet(files.spark_path(files.join(run_dir, "dedup", "signatures"))).drop(
+        s.DOC_ID
+    )
     representatives = materialised(
         copies.where("copy = 1").join(signatures, [s.PART, s.ROW], how="inner"), "representatives"
     )
@@ -60,8 +63,8 @@ def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
     ends = candidate.select(F.explode(F.array(s.NODE, CENTRE)).alias(s.NODE)).distinct()
     wanted = ends.join(representatives.select(s.NODE, s.PART, s.ROW), s.NODE, how="inner")
     shingle_sets = materialised(shingles(wanted, documents_dir, partitions=partitions), "shingles")
-    with_jaccard(candidate, shingle_sets).write.parquet(pairs_dir)
-    pairs = spark.read.parquet(pairs_dir)
+    with_jaccard(candidate, shingle_sets).write.parquet(files.spark_path(pairs_dir))
+    pairs = spark.read.parquet(files.spark_path(pairs_dir))
     verified = pairs.where(F.col(s.JACCARD) >= settings.min_jaccard)
 
     components = connected_components(
@@ -75,6 +78,17 @@ def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
     # A member whose bucket had another centre has not met the kept document yet; it does now.
     met = with_jaccard(unknown.withColumn(s.BANDS_MATCHED, F.lit(0)), shingle_sets)
     judged = materialised(known.unionByName(met), "judged")
+    write_parts(
+        judged.select(
+            s.DOC_ID,
+            s.CLUSTER_ID,
+            s.JACCARD,
+            s.BANDS_MATCHED,
+            (F.col(s.JACCARD) >= settings.min_jaccard).alias("removed"),
+        ),
+        files.join(run_dir, "dedup", "clusters"),
+        order_by=[s.DOC_ID],
+    )
     kept_source = representatives.select(F.col(s.NODE).alias(CENTRE), F.col(s.SOURCE).alias("kept_source"))
     near = judged.where(F.col(s.JACCARD) >= settings.min_jaccard).join(kept_source, CENTRE, how="inner")
 
@@ -86,7 +100,21 @@ def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
         copies, representatives, in_buckets, pairs, components, judged, decided, config, documents_dir
     )
     files.remove_tree(work)
-    return {**counts, "decisions": removed}
+    return {**counts, "same_text": same_text, "decisions": removed}
+
+
+def _same_text(documents: DataFrame) -> list[list[Any]]:
+    """What the sources share word for word, rejected documents included: sources, texts, documents with these texts."""
+    sources = F.array_join(F.array_sort(F.collect_set(s.SOURCE)), "+").alias("sources")
+    shared = (
+        documents.where("num_chars > 0")
+        .groupBy(s.CONTENT_HASH)
+        .agg(F.count(F.lit(1)).alias("documents"), sources)
+        .where("documents > 1")
+        .groupBy("sources")
+        .agg(F.count(F.lit(1)).alias("texts"), F.sum("documents").alias("documents"))
+    )
+    return [list(row) for row in shared.orderBy("sources").collect()]
 
 
 def _check_nodes(representatives: DataFrame) -> None:

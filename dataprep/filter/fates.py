@@ -59,7 +59,7 @@ EXCERPT_CHARACTERS: Final = 1_200
 
 def run_fates(spark: SparkSession, config: PrepareConfig, run_dir: str, *, partitions: int) -> dict[str, Any]:
     """Write `fates/` and `rejected_sample/`; the counts for the stage record."""
-    documents = spark.read.parquet(files.join(run_dir, "documents"))
+    documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
     decided = _read_decisions(spark, run_dir)
     sizes = decided.groupBy(s.KEPT_DOC_ID).agg((F.count(F.lit(1)) + 1).cast("int").alias(s.CLUSTER_SIZE))
     reason = F.when(F.col(s.RULE) == "exact", s.EXACT_DUPLICATE).when(
@@ -95,7 +95,7 @@ def run_fates(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
     )
     assert written is not None
     funnel = (
-        spark.read.parquet(folder)
+        spark.read.parquet(files.spark_path(folder))
         .groupBy(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON)
         .agg(F.count(F.lit(1)).alias("documents"), F.sum(TEXT_BYTES).alias(TEXT_BYTES))
         .orderBy(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON)
@@ -109,7 +109,7 @@ def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:
     """The decision ledger; an empty table when nothing was removed."""
     folder = files.join(run_dir, "dedup", "decisions")
     if files.list_files(folder, ".parquet"):
-        return spark.read.parquet(folder)
+        return spark.read.parquet(files.spark_path(folder))
     fields = f"{s.DOC_ID} string, {s.KEPT_DOC_ID} string, {s.RULE} string, {s.JACCARD} double"
     return spark.createDataFrame([], f"{fields}, {s.PART} int, {s.ROW} int")
 
@@ -155,10 +155,10 @@ def _write_rejected_sample(spark: SparkSession, config: PrepareConfig, run_dir: 
     every run. It is small by construction, so the driver fetches its texts, row by row.
     """
     documents_dir = files.join(run_dir, "documents")
-    documents = spark.read.parquet(documents_dir)
+    documents = spark.read.parquet(files.spark_path(documents_dir))
     by_id = Window.partitionBy(s.DROP_REASON, s.SOURCE).orderBy(s.DOC_ID, s.PART, s.ROW)
     chosen = (
-        spark.read.parquet(files.join(run_dir, "fates"))
+        spark.read.parquet(files.spark_path(files.join(run_dir, "fates")))
         .where(F.col(s.DROP_REASON).isNotNull())
         .withColumn("rank", F.row_number().over(by_id))
         .where(F.col("rank") <= EXAMPLES_PER_GROUP)
@@ -189,7 +189,10 @@ def _write_rejected_sample(spark: SparkSession, config: PrepareConfig, run_dir: 
             s.JACCARD,
         )
     )
-    with_kept = kept.join(F.broadcast(rejected), s.KEPT_DOC_ID, how="right").dropDuplicates([s.PART, s.ROW])
+    # Few rows against all documents: the few are broadcast, which an outer join would not allow.
+    wanted = rejected.select(s.KEPT_DOC_ID).where(F.col(s.KEPT_DOC_ID).isNotNull()).distinct()
+    replacing = kept.join(F.broadcast(wanted), s.KEPT_DOC_ID, how="inner").dropDuplicates([s.KEPT_DOC_ID])
+    with_kept = rejected.join(replacing, s.KEPT_DOC_ID, how="left")
     rows = [
         row.asDict() for row in with_kept.orderBy(s.DROP_REASON, s.SOURCE, s.DOC_ID, s.PART, s.ROW).collect()
     ]

@@ -82,7 +82,7 @@ def _wrong_language(value: Threshold) -> Column:
         F.col(s.LANGUAGE).isNotNull()
         & (F.col(s.DETECTED) != F.col(s.LANGUAGE))
         & ~_relative()
-        & (F.col(s.DETECTED_SCORE) >= value("wrong_language_score"))
+        & (F.col(s.DETECTED_SCORE) > value("wrong_language_score"))
     )
 
 
@@ -283,12 +283,20 @@ EXPLANATIONS: Final[dict[str, str]] = {
 
 def threshold_column(config: PrepareConfig, name: str) -> Column:
     """The value of a threshold for each row's locale; null where it is switched off."""
-    value: Column = F.lit(getattr(config.rules, name))
+    value = _literal(getattr(config.rules, name))
     for locale in sorted(config.rules_by_locale):
         if name in config.rules_by_locale[locale]:
-            changed = F.lit(getattr(config.rules_for(locale), name))
+            changed = _literal(getattr(config.rules_for(locale), name))
             value = F.when(F.col(s.LOCALE) == locale, changed).otherwise(value)
     return value
+
+
+def _literal(threshold: float | bool | None) -> Column:
+    """A threshold as a column; ratios as 32-bit floats, like the signals.
+
+    A signal of three in ten is a little more than the double 0.3, so the bound itself would be rejected.
+    """
+    return F.lit(threshold).cast("float") if isinstance(threshold, float) else F.lit(threshold)
 
 
 def mark_documents(documents: DataFrame, config: PrepareConfig) -> DataFrame:

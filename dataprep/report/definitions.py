@@ -168,7 +168,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "shards.by_locale.bytes": "Size of the files.",
     "timings": "Wall time of the stages.",
     "timings.elapsed_s": "Seconds of this run, all stages together.",
-    "timings.peak_memory_bytes": "Largest memory in use during the run; null where it was not measured.",
+    "timings.peak_memory_bytes": "Largest memory in use during the run, in bytes; null where it was not measured.",
     "timings.stages.stage": "Stage of the pipeline.",
     "timings.stages.elapsed_s": "Seconds the stage took in this run.",
     "timings.stages.skipped": "Whether the stage was already done with the same settings and inputs.",

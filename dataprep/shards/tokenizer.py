@@ -5,11 +5,10 @@ space as it is: decoding gives back the text, but for U+2581 (▁), which stands
 Control pieces (mask, sentinels) are never produced from text.
 """
 
-import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 import sentencepiece
@@ -102,9 +101,8 @@ def _sentences(texts: Iterable[str]) -> Iterator[str]:
                 yield line[start : start + longest]
 
 
-@cache
 def load(path: str) -> Any:  # noqa: ANN401 (SentencePiece has no types)
-    """The SentencePiece processor of a model file, loaded once per process.
+    """The SentencePiece processor of a model file, made once per process and content.
 
     Raises:
         TokenizerError: the file cannot be read or is not a SentencePiece model.
@@ -117,18 +115,18 @@ def load(path: str) -> Any:  # noqa: ANN401 (SentencePiece has no types)
             f"the SentencePiece model {path} cannot be read ({error.strerror or error}); correct tokenizer.model, "
             "or leave it out to train one."
         ) from error
-    processor = sentencepiece.SentencePieceProcessor()
     try:
-        # Not through the constructor, which takes an empty file for no file and then encodes nothing.
-        processor.LoadFromSerializedProto(model)
+        return _processor(model)
     except RuntimeError as error:
         raise TokenizerError(
             f"{path} is not a SentencePiece model; correct tokenizer.model, or leave it out to train one."
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _processor(model: bytes) -> Any:  # noqa: ANN401
+    """By content, not by path: a worker that serves two runs must not encode with the first one's model."""
+    processor = sentencepiece.SentencePieceProcessor()
+    # Not through the constructor, which takes an empty file for no file and then encodes nothing.
+    processor.LoadFromSerializedProto(model)
     return processor
-
-
-def model_sha256(path: str) -> str:
-    """Hex SHA-256 of a model file."""
-    with files.open_binary(path) as file:
-        return hashlib.sha256(file.read()).hexdigest()

@@ -120,7 +120,8 @@ def test_every_line_that_does_not_balance_is_named_with_its_numbers(
     assert str(error.value).splitlines() == [
         "the ledger does not balance: read must equal kept + dropped + quarantined, but",
         *(f"  {line}" for line in lines),
-        "The shards of this run must not be used; delete the run folder and prepare it again.",
+        "The shards have been removed; the counts are in ledger.unbalanced.json of the run folder. "
+        "Delete the folder and prepare it again; if that does not help, report it with this file.",
     ]
 
 

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import (
     BooleanType,
-    DoubleType,
+    FloatType,
     LongType,
     StringType,
     StructField,
@@ -50,7 +50,7 @@ GOOD: Final[dict[str, Any]] = {
     "duplicate_9gram_char_fraction": 0.0,
     "duplicate_10gram_char_fraction": 0.0,
 }
-TYPES: Final = {str: StringType(), float: DoubleType(), int: LongType(), bool: BooleanType()}
+TYPES: Final = {str: StringType(), float: FloatType(), int: LongType(), bool: BooleanType()}
 SCHEMA: Final = StructType(
     [
         StructField("name", StringType()),
@@ -65,8 +65,8 @@ CASES: Final[list[tuple[dict[str, Any], str | None]]] = [
     ({}, None),
     ({"num_chars": 0, "num_units": 0, "locale": "und", "detected": "und", "language": None}, "empty"),
     ({"num_chars": 1}, None),
-    ({"detected": "th", "detected_score": 0.5}, "wrong_language"),
-    ({"detected": "th", "detected_score": 0.49}, None),
+    ({"detected": "th", "detected_score": 0.51}, "wrong_language"),
+    ({"detected": "th", "detected_score": 0.5}, None),
     ({"detected": "th", "detected_score": None}, None),
     ({"detected": None, "detected_score": 0.9}, None),
     ({"language": None, "detected": "en"}, None),

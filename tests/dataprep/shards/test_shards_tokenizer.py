@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataprep.sample.sentences import load as load_sentences
-from dataprep.shards.tokenizer import TokenizerError, load, model_sha256, train
+from dataprep.shards.tokenizer import TokenizerError, load, train
 
 LANGUAGES = ("en", "de", "ru", "hi", "th")
 CONTROL_PIECES = ("<pad>", "<s>", "</s>", "<mask>", "<extra_id_0>", "<extra_id_1>", "<extra_id_2>")
@@ -141,10 +141,3 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path, content: bytes) -> Non
 
     with pytest.raises(TokenizerError, match=r"broken\.model"):
         load(str(path))
-
-
-def test_the_hash_of_a_model_is_that_of_its_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "m"
-    path.write_bytes(b"abc")
-
-    assert model_sha256(str(path)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
