@@ -21,6 +21,7 @@ from dataprep.sources.record import Document, Malformed, Split
 from dataprep.sources.registry import READERS
 
 _LOW_CARDINALITY: Final = [s.SOURCE, s.FILE, s.LANGUAGE, s.LOCALE, s.DETECTED, s.FORM, s.PART]
+_ROW_GROUP_BYTES: Final = 32 << 20
 _MAX_BATCH_ROWS: Final = 8_192
 
 
@@ -90,10 +91,13 @@ def run_read_task(
     name = part_name(task.part)
     documents = PartWriter(
         files.join(run_dir, "documents", name),
+        group_bytes=_ROW_GROUP_BYTES,
         use_dictionary=_LOW_CARDINALITY,
         write_statistics=[s.PART, s.ROW],
     )
-    signatures = PartWriter(files.join(run_dir, "dedup", "signatures", name), use_dictionary=False)
+    signatures = PartWriter(
+        files.join(run_dir, "dedup", "signatures", name), group_bytes=_ROW_GROUP_BYTES, use_dictionary=False
+    )
     quarantine = PartWriter(files.join(run_dir, "quarantine", name))
     writers = (documents, signatures, quarantine)
     try:

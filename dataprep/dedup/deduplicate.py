@@ -48,13 +48,14 @@ def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
         .select(s.DOC_ID, s.SOURCE, s.FILE, s.PART, s.ROW, s.CONTENT_HASH, KEEP_KEY)
     )
     copies = materialised(exact_copies(candidates), "copies")
-    same_text = _same_text(spark.read.parquet(files.spark_path(documents_dir)))
+    same_text = _same_text(spark.read.parquet(files.spark_path(documents_dir)), sorted(priorities))
 
     signatures = spark.read.parquet(files.spark_path(files.join(run_dir, "dedup", "signatures"))).drop(
         s.DOC_ID
     )
     representatives = materialised(
-        copies.where("copy = 1").join(signatures, [s.PART, s.ROW], how="inner"), "representatives"
+        copies.where("copy = 1").hint("shuffle_hash").join(signatures, [s.PART, s.ROW], how="inner"),
+        "representatives",
     )
     _check_nodes(representatives)
 
@@ -103,18 +104,29 @@ def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
     return {**counts, "same_text": same_text, "decisions": removed}
 
 
-def _same_text(documents: DataFrame) -> list[list[Any]]:
+def _same_text(documents: DataFrame, names: list[str]) -> list[list[Any]]:
     """What the sources share word for word, rejected documents included: sources, texts, documents with these texts."""
-    sources = F.array_join(F.array_sort(F.collect_set(s.SOURCE)), "+").alias("sources")
+    # A bit per source: a set of names would need an object per group, a number is aggregated in place.
+    bit = F.create_map(*[F.lit(item) for index, name in enumerate(names) for item in (name, 1 << index)])
     shared = (
         documents.where("num_chars > 0")
         .groupBy(s.CONTENT_HASH)
-        .agg(F.count(F.lit(1)).alias("documents"), sources)
+        .agg(
+            F.count(F.lit(1)).alias("documents"), F.bit_or(bit[F.col(s.SOURCE)].cast("long")).alias("sources")
+        )
         .where("documents > 1")
         .groupBy("sources")
         .agg(F.count(F.lit(1)).alias("texts"), F.sum("documents").alias("documents"))
     )
-    return [list(row) for row in shared.orderBy("sources").collect()]
+    found = [
+        [
+            "+".join(name for index, name in enumerate(names) if row["sources"] >> index & 1),
+            row["texts"],
+            row["documents"],
+        ]
+        for row in shared.collect()
+    ]
+    return sorted(found)
 
 
 def _check_nodes(representatives: DataFrame) -> None:
