@@ -119,3 +119,37 @@ def test_a_path_is_local_unless_its_url_says_otherwise(path: str, local: bool) -
 def test_paths_and_urls_are_joined_alike() -> None:
     assert files.join("runs/", "a", "b") == "runs/a/b"
     assert files.join("s3://bucket", "a") == "s3://bucket/a"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("/data/run", "/data/run"),
+        ("file:///data/run", "/data/run"),
+        ("s3a://bucket/run", "s3a://bucket/run"),
+        ("hdfs://host/run", "hdfs://host/run"),
+    ],
+)
+def test_driver_executors_and_spark_are_given_one_spelling_of_a_folder(given: str, expected: str) -> None:
+    assert files.resolved(given) == expected
+
+
+def test_a_relative_folder_and_a_home_are_made_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/someone")
+
+    assert files.resolved("runs/a") == f"{tmp_path}/runs/a"
+    assert files.resolved("~/runs") == "/home/someone/runs"
+
+
+@pytest.mark.parametrize("path", ["runs/a*", "runs/[a]", "runs/{a,b}", "runs/a?"])
+def test_a_folder_that_spark_would_take_for_a_pattern_is_refused(path: str) -> None:
+    with pytest.raises(files.PathError, match="which Spark takes for a pattern"):
+        files.resolved(path)
+
+
+def test_spark_is_told_that_a_local_path_is_local() -> None:
+    assert files.spark_path("/data/run") == "file:///data/run"
+    assert files.spark_path("s3a://bucket/run") == "s3a://bucket/run"

@@ -233,3 +233,19 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert str(raised.value) == (
         f"cannot read the configuration {path}: No such file or directory; pass an existing file with --config."
     )
+
+
+def test_no_is_norwegian_and_not_a_boolean(write: Write) -> None:
+    path = write("title: no\nparts: [{name: yes}]\n")
+
+    settings = load_config(path, [], Settings)
+
+    assert (settings.title, settings.parts[0].name) == ("no", "yes")
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("title: été".encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=r"latin.yaml is not UTF-8 text; save it as UTF-8"):
+        load_config(str(path), [], Settings)

@@ -141,3 +141,13 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path, content: bytes) -> Non
 
     with pytest.raises(TokenizerError, match=r"broken\.model"):
         load(str(path))
+
+
+def test_another_model_under_the_same_path_is_another_tokeniser(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.model"
+    path.write_bytes(trained(sentences()))
+    before = load(str(path)).vocab_size()
+
+    path.write_bytes(trained(sentences(), vocab_size=900))
+
+    assert (before, load(str(path)).vocab_size()) == (1200, 900)

@@ -1,0 +1,77 @@
+"""What the jobs do around a run: the run folder on failure, the sample folder, the commit."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs import run, samples
+from jobs.run import RunFolderError
+
+
+def fail(run_dir: Path, *made: Path) -> None:
+    """A run that makes some files and fails."""
+
+    def work() -> None:
+        with run._locked(str(run_dir)):
+            for path in made:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("{}")
+            raise ValueError("the reason")
+
+    with pytest.raises(ValueError, match="the reason"):
+        work()
+
+
+def test_a_failed_run_takes_its_folder_and_the_parents_made_for_it_away(tmp_path: Path) -> None:
+    fail(tmp_path / "a" / "b" / "run")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_leaves_another_run_beside_it_alone(tmp_path: Path) -> None:
+    fail(tmp_path / "runs" / "a", tmp_path / "runs" / "b" / "shard")
+
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["b"]
+
+
+def test_a_failed_run_leaves_what_was_committed(tmp_path: Path) -> None:
+    fail(tmp_path / "run", tmp_path / "run" / "documents" / "_stage.json")
+
+    assert (tmp_path / "run" / "documents" / "_stage.json").exists()
+
+
+def test_a_folder_that_was_there_before_stays(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+
+    fail(tmp_path / "run")
+
+    assert (tmp_path / "run").is_dir()
+
+
+def test_a_second_run_on_a_folder_is_refused(tmp_path: Path) -> None:
+    with (
+        run._locked(str(tmp_path / "run")),
+        pytest.raises(RunFolderError, match="another run is working in"),
+        run._locked(str(tmp_path / "run")),
+    ):
+        pass
+
+
+def test_a_machine_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert run._commit() is None
+
+
+def test_samples_are_not_written_among_other_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "corpus.txt").write_text("mine")
+    config = "configs/dataprep/demo.yaml"
+
+    with pytest.raises(SystemExit) as exit_:
+        samples.main(["--config", config, "--set", f"input_root={tmp_path}"])
+
+    assert exit_.value.code == 2
+    assert "holds other files than the sample corpora" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
