@@ -1,6 +1,6 @@
 """Part files: Parquet written and read by pyarrow, on the driver or inside a task. No Spark in here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -98,6 +98,23 @@ def texts_of(
                 texts = parquet.read_row_group(group, columns=[s.TEXT])[s.TEXT].combine_chunks()
                 yield np.arange(low, high), texts.take(pa.array(row_N[low:high] - first))
             first = last
+
+
+def texts_at(documents_dir: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """Texts of a few documents, by part and row; each row group that holds one of them is read once."""
+    wanted: dict[int, list[int]] = {}
+    for part, row in sorted(set(places)):
+        wanted.setdefault(part, []).append(row)
+    found: dict[tuple[int, int], str] = {}
+    for part, rows in wanted.items():
+        for positions, texts in texts_of(
+            files.join(documents_dir, part_name(part)), np.array(rows, np.int32)
+        ):
+            found |= {
+                (part, rows[position]): text
+                for position, text in zip(positions.tolist(), texts.to_pylist(), strict=True)
+            }
+    return found
 
 
 def regrouped(batches: Iterator[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -16,7 +14,7 @@ from dataprep.dedup.exact import KEEP_KEY, add_keep_key, exact_copies
 from dataprep.dedup.keep import decisions, members_and_canonical
 from dataprep.dedup.verify import shingles, with_jaccard
 from dataprep.filter.rules import mark_documents
-from dataprep.parts import part_name, texts_of
+from dataprep.parts import texts_at
 from dataprep.tables import write_parts
 
 _LARGEST_BUCKETS: Final = 20
@@ -211,13 +209,5 @@ def _largest_buckets(
     )
     where = representatives.select(F.col(s.NODE).alias(CENTRE), s.PART, s.ROW)
     rows = largest.join(where, CENTRE, how="inner").orderBy(F.desc(BUCKET_SIZE), CENTRE).collect()
-    found: list[list[Any]] = []
-    for row in rows:
-        path = files.join(documents_dir, part_name(row[s.PART]))
-        for _, texts in texts_of(path, _one_row(row[s.ROW])):
-            found.append([row[BUCKET_SIZE], texts[0].as_py()[:_EXCERPT_CHARACTERS]])
-    return found
-
-
-def _one_row(row: int) -> npt.NDArray[np.int32]:
-    return np.array([row], np.int32)
+    texts = texts_at(documents_dir, [(row[s.PART], row[s.ROW]) for row in rows])
+    return [[row[BUCKET_SIZE], texts[row[s.PART], row[s.ROW]][:_EXCERPT_CHARACTERS]] for row in rows]

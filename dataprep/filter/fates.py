@@ -17,7 +17,7 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
 from dataprep.filter.rules import RULES, mark_documents, threshold_column
-from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_of
+from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
 
 TEXT_BYTES: Final = "text_bytes"
 FATES: Final = pa.schema(
@@ -196,9 +196,19 @@ def _write_rejected_sample(spark: SparkSession, config: PrepareConfig, run_dir: 
     rows = [
         row.asDict() for row in with_kept.orderBy(s.DROP_REASON, s.SOURCE, s.DOC_ID, s.PART, s.ROW).collect()
     ]
+    texts = texts_at(
+        documents_dir,
+        [
+            (row[part], row[number])
+            for row in rows
+            for part, number in ((s.PART, s.ROW), ("kept_part", "kept_row"))
+            if row[part] is not None
+        ],
+    )
     for row in rows:
-        row["excerpt"] = _excerpt(documents_dir, row.pop(s.PART), row.pop(s.ROW))
-        row["kept_excerpt"] = _excerpt(documents_dir, row.pop("kept_part"), row.pop("kept_row"))
+        row["excerpt"] = texts[row.pop(s.PART), row.pop(s.ROW)][:EXCERPT_CHARACTERS]
+        kept_text = texts.get((row.pop("kept_part"), row.pop("kept_row")))
+        row["kept_excerpt"] = kept_text and kept_text[:EXCERPT_CHARACTERS]
     writer = PartWriter(files.join(run_dir, "rejected_sample", part_name(0)))
     writer.write(pa.RecordBatch.from_pylist(rows, schema=REJECTED_SAMPLE))
     writer.commit()
@@ -221,12 +231,3 @@ def _evidence(config: PrepareConfig) -> list[Column]:
         value.cast("double").alias("value"),
         threshold.cast("double").alias("threshold"),
     ]
-
-
-def _excerpt(documents_dir: str, part: int | None, row: int | None) -> str | None:
-    if part is None or row is None:
-        return None
-    path = files.join(documents_dir, part_name(part))
-    ((_, texts),) = texts_of(path, np.array([row], np.int32))
-    text: str = texts[0].as_py()
-    return text[:EXCERPT_CHARACTERS]
