@@ -43,19 +43,6 @@ NUM_TOKENS: Final = "num_tokens"
 EXACT_DUPLICATE: Final = "exact_duplicate"
 NEAR_DUPLICATE: Final = "near_duplicate"
 
-PRIVATE_DATA_SIGNALS: Final = ("num_emails", "num_ip_addresses", "num_phone_numbers")
-
-DECISIONS: Final = pa.schema(
-    [
-        (DOC_ID, pa.string()),
-        (KEPT_DOC_ID, pa.string()),
-        (RULE, pa.string()),
-        (JACCARD, pa.float64()),
-        (BANDS_MATCHED, pa.int32()),
-        (CLUSTER_ID, pa.string()),
-    ]
-)
-
 QUARANTINE: Final = pa.schema(
     [
         (SOURCE, pa.string()),

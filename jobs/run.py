@@ -71,11 +71,11 @@ def exit_with_message(work: Callable[[], None]) -> None:
         _fail(error, UNBALANCED)
     except PySparkException as error:
         # The last line names the error; the traceback of a worker above it helps only who has the code open.
-        last = str(error).strip().splitlines()[-1]
-        _fail(
-            RuntimeError(f"Spark failed: {last} (its own messages are in spark.log of the run folder)"),
-            FAILED,
-        )
+        last = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        _fail(RuntimeError(f"Spark failed: {last} (spark.log in the run folder says more)"), FAILED)
+    except ImportError as error:
+        # fsspec names the package that a kind of URL needs.
+        _fail(ValueError(f"{error}. For s3:// and s3a://: pip install -e '.[dataprep,stores]'"), BAD_INPUT)
     except JavaError as error:
         _fail(error, FAILED)
     except (ValueError, OSError) as error:

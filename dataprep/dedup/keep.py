@@ -49,7 +49,8 @@ def decisions(copies: DataFrame, near: DataFrame) -> DataFrame:
             `kept_source` (its source), `jaccard`, `bands_matched`.
 
     Returns:
-        The columns of `schema.DECISIONS` with `part`, `row`, `source` and `kept_source`.
+        `doc_id`, `kept_doc_id`, `rule`, `jaccard`, `bands_matched`, `cluster_id`, `part`, `row`, `source` and
+        `kept_source`.
     """
     replaced = near.select(
         F.col(s.DOC_ID).alias("representative_id"),

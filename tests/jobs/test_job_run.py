@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pyspark.errors import PySparkException
 
+from dataprep.ledger import LedgerError
 from jobs import run, samples
-from jobs.run import RunFolderError
+from jobs.java import JavaError
+from jobs.run import RunFolderError, exit_with_message
 
 
 def fail(run_dir: Path, *made: Path) -> None:
@@ -75,3 +78,39 @@ def test_samples_are_not_written_among_other_files(
     assert exit_.value.code == 2
     assert "holds other files than the sample corpora" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (ValueError("a wrong setting"), 2, "error: a wrong setting\n"),
+        (LedgerError("one is missing"), 3, "error: one is missing\n"),
+        (
+            ImportError("Install s3fs to access S3"),
+            2,
+            "error: Install s3fs to access S3. For s3:// and s3a://: pip install -e '.[dataprep,stores]'\n",
+        ),
+        (
+            PySparkException(""),
+            1,
+            "error: Spark failed: PySparkException (spark.log in the run folder says more)\n",
+        ),
+        (JavaError("no Java"), 1, "error: no Java\n"),
+        (
+            PySparkException("a trace\nlast line"),
+            1,
+            "error: Spark failed: last line (spark.log in the run folder says more)\n",
+        ),
+    ],
+)
+def test_each_kind_of_failure_has_its_exit_code_and_one_sentence(
+    error: Exception, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as exit_:
+        exit_with_message(work)
+
+    assert exit_.value.code == code
+    assert capsys.readouterr().err == message

@@ -1,6 +1,5 @@
-"""Files that the tests make, and the folder of real samples."""
+"""Files that the tests make."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,3 @@ def read_bytes(tmp_path: Path) -> ReadBytes:
         return read_split(Split("test", format, name, str(path), language))
 
     return read
-
-
-@pytest.fixture(scope="session")
-def realdata() -> Path:
-    """The folder of real public samples."""
-    folder = os.environ.get("MAGISTER_REALDATA")
-    if not folder:
-        pytest.skip("MAGISTER_REALDATA does not name the folder of real samples")
-    return Path(folder)
