@@ -349,7 +349,7 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
             "language": source.language,
             "priority": source.priority,
         }
-        for source in config.sources
+        for source in sorted(config.sources, key=lambda source: source.name)
     ]
     return settings
 
