@@ -49,6 +49,16 @@ def buffers(array: pa.StringArray | pa.LargeStringArray | pa.ChunkedArray) -> tu
     return frozen(data, np.uint8), frozen(offsets, np.int64)
 
 
+def strings(data: Bytes, offsets: Offsets) -> pa.StringArray:
+    """The string column of bytes and offsets (see `buffers`).
+
+    Raises:
+        pa.ArrowInvalid: the texts have more than 2**31 bytes together.
+    """
+    wide = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+    return wide.cast(pa.string())
+
+
 def frozen(array: npt.NDArray[Scalar], dtype: type[Scalar]) -> npt.NDArray[Scalar]:
     """A contiguous read-only view of the array, so that every kernel sees one type and is compiled once.
 

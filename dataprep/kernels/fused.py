@@ -1,5 +1,6 @@
 """Everything the pipeline stores about a document's text, in one call per Arrow batch."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -7,9 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch, buffers
-from dataprep.kernels.compilation import kernel
+from dataprep.kernels.compilation import kernel, warm_note
 from dataprep.kernels.content_hash import collapse_whitespace, content_hash, hash_128
 from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
+from dataprep.kernels.keep import settle
+from dataprep.kernels.lines import line_hashes, without_lines
 from dataprep.kernels.screen import screen
 from dataprep.kernels.signals import NUM_INTEGERS, NUM_SHARES, Signals, allocate, measure, named, signals
 from dataprep.kernels.sketch import (
@@ -22,6 +25,7 @@ from dataprep.kernels.sketch import (
     sketch,
     sketch_document,
 )
+from dataprep.kernels.sketch_text import sketch_texts
 from dataprep.kernels.tokenise import (
     UNITS,
     Fold,
@@ -129,12 +133,39 @@ def annotate_batch(
     return Annotated(named(integers, shares, scripts, lorem), contents, keys, sizes > 0, sizes)
 
 
+def hash_family() -> str:
+    """A name for the hash family, 32 hex digits: equal as long as the same texts get the same shingles and sketches.
+
+    A digest of what the kernels make of a few texts in many scripts, not of their code.
+    """
+    probe = [
+        "Ein Satz, der mit Umlauten wie ä und ß, mit 12 Ziffern und it's auskommt: «ΣΊΣΥΦΟΣ».",
+        "水は方円の器に随う。" * 3,
+    ]
+    probe += [
+        "ที่สุดของความพยายามอยู่ที่ตัวเรา" * 2,
+        "में हिन्दी के संयुक्ताक्षर पढ़े जाते हैं",
+        "אבגד",
+        "می\u200cخواهم بروم و بیایم",
+    ]
+    data, offsets = buffers(pa.array(probe))
+    found = annotate_batch(data, offsets, num_bands=4, rows_per_band=2, seed=1)
+    hashes, starts = shingle_hashes(data, offsets)
+    digest = hashlib.sha256()
+    for part in (found.content_hash, found.band_keys, found.has_signature, hashes, starts):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()[:32]
+
+
 def warm_up() -> None:
-    """Compile every kernel, or load it from numba's cache: half a minute the first time, under a second later.
+    """Compile every kernel, so that workers load the machine code: half a minute the first time, nothing later.
 
     Raises:
         RuntimeError: numba cannot compile here.
     """
+    note = warm_note()
+    if note.exists():
+        return
     data, offsets = buffers(
         pa.array(["Ein kurzer Text, der jeden Kern einmal ausführt.", "水は方円の器に随う"])
     )
@@ -144,6 +175,8 @@ def warm_up() -> None:
         word_hashes(data, offsets)
         signals(data, offsets)
         content_hash(data, offsets)
+        line_hashes(data, offsets)
+        without_lines(data, offsets, np.zeros(2, np.int64), np.arange(3, dtype=np.int64))
         hashes, starts = shingle_hashes(data, offsets)
         sketches = sketch(hashes, starts, 4, 0)
         band_keys(sketches, 2, 2)
@@ -151,6 +184,22 @@ def warm_up() -> None:
         jaccard_pairs(hashes, starts, index, index)
         containment_pairs(hashes, starts, index, index)
         annotate_batch(data, offsets, num_bands=2, rows_per_band=2, seed=0)
+        sketch_texts(data, offsets, num_bands=2, rows_per_band=2, seed=0)
+        kept, share = np.zeros(2, np.int64), np.zeros(2)
+        settle(
+            np.zeros(3, np.int64),
+            kept,
+            True,
+            hashes,
+            starts,
+            0.8,
+            2.0,
+            kept,
+            index.copy(),
+            share,
+            share.copy(),
+        )
+        note.touch()
     except Exception as error:
         raise RuntimeError(
             "The kernels could not be compiled. They need numba with a working LLVM (llvmlite of the matching version) "

@@ -9,16 +9,17 @@ from dataprep.kernels.sketch import pairs
 
 
 @kernel
-def _common(hashes: Hashes, starts: Offsets, one: int, other: int) -> int:
+def common(hashes: Hashes, starts: Offsets, one: int, other: int) -> int:
+    """Number of shingles that two documents share; each document's are distinct and ascending."""
     left, left_end = starts[one], starts[one + 1]
     right, right_end = starts[other], starts[other + 1]
-    common = 0
+    shared = 0
     while left < left_end and right < right_end:
         difference = integer(hashes[left] > hashes[right]) - integer(hashes[left] < hashes[right])
-        common += difference == 0
+        shared += difference == 0
         left += difference <= 0
         right += difference >= 0
-    return common
+    return shared
 
 
 @kernel
@@ -26,10 +27,10 @@ def _jaccard(hashes: Hashes, starts: Offsets, left: Offsets, right: Offsets) -> 
     similarity = np.zeros(left.size, np.float64)
     for pair in range(left.size):
         one, other = left[pair], right[pair]
-        common = _common(hashes, starts, one, other)
-        union = starts[one + 1] - starts[one] + starts[other + 1] - starts[other] - common
+        shared = common(hashes, starts, one, other)
+        union = starts[one + 1] - starts[one] + starts[other + 1] - starts[other] - shared
         if union:
-            similarity[pair] = common / union
+            similarity[pair] = shared / union
     return similarity
 
 
@@ -39,7 +40,7 @@ def _containment(hashes: Hashes, starts: Offsets, left: Offsets, right: Offsets)
     for pair in range(left.size):
         size = starts[left[pair] + 1] - starts[left[pair]]
         if size:
-            share[pair] = _common(hashes, starts, left[pair], right[pair]) / size
+            share[pair] = common(hashes, starts, left[pair], right[pair]) / size
     return share
 
 

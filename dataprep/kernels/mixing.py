@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from dataprep.kernels.arrow_buffers import Bytes
-from dataprep.kernels.compilation import kernel
+from dataprep.kernels.compilation import inlined, kernel
 
 GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio, made odd: SplitMix64's increment
 MIX_A: Final = np.uint64(0xBF58476D1CE4E5B9)  # Stafford's Mix13 constants, as in SplitMix64
@@ -44,20 +44,30 @@ def absorb(state: np.uint64, value: np.uint64) -> np.uint64:
     return state ^ (state >> SHIFT_32)
 
 
-@kernel
+@inlined
 def read_word(data: Bytes, position: int) -> np.uint64:
     """Eight bytes from `position` as one little-endian number; they must lie within the data."""
-    word = np.uint64(data[position + 7])
-    word = (word << EIGHT) | np.uint64(data[position + 6])
-    word = (word << EIGHT) | np.uint64(data[position + 5])
-    word = (word << EIGHT) | np.uint64(data[position + 4])
-    word = (word << EIGHT) | np.uint64(data[position + 3])
-    word = (word << EIGHT) | np.uint64(data[position + 2])
-    word = (word << EIGHT) | np.uint64(data[position + 1])
-    return (word << EIGHT) | np.uint64(data[position])
+    # An unsigned index cannot count from the end, so the compiler sees eight bytes in a row: one load.
+    first = np.uint64(position)
+    word = np.uint64(data[first + np.uint64(7)])
+    word = (word << EIGHT) | np.uint64(data[first + np.uint64(6)])
+    word = (word << EIGHT) | np.uint64(data[first + np.uint64(5)])
+    word = (word << EIGHT) | np.uint64(data[first + np.uint64(4)])
+    word = (word << EIGHT) | np.uint64(data[first + np.uint64(3)])
+    word = (word << EIGHT) | np.uint64(data[first + np.uint64(2)])
+    word = (word << EIGHT) | np.uint64(data[first + np.uint64(1)])
+    return (word << EIGHT) | np.uint64(data[first])
 
 
-@kernel
+@inlined
+def write_word(data: Bytes, position: int, word: np.uint64) -> None:
+    """Write a number as eight little-endian bytes from `position`; they must lie within the data."""
+    first = np.uint64(position)
+    for index in range(8):
+        data[first + np.uint64(index)] = np.uint8(word >> np.uint64(8 * index))
+
+
+@inlined
 def read_tail(data: Bytes, position: int, end: int) -> np.uint64:
     """The up to seven bytes in [position, end) as one little-endian number."""
     word = np.uint64(0)

@@ -37,22 +37,23 @@ def sketch_document(shingles: Hashes, size: int, seed: np.uint64, bins: Hashes) 
         return
     num_bins = bins.size
     width = np.uint64(num_bins)
-    empty = num_bins
     for round_number in range(2 * num_bins):
         round_seed = mix(seed + np.uint64(round_number + 1) * GOLDEN)
         tag = np.uint64(round_number) << HASH_BITS
-        for index in range(size):
-            hashed = mix(shingles[index] ^ round_seed)
-            # The high half picks the bin by a multiplication, which is hash mod K without the division.
-            bin_index = round_number - num_bins
-            if round_number < num_bins:
-                bin_index = integer(((hashed >> SHIFT_32) * width) >> SHIFT_32)
-            value = tag | (hashed & HASH_MASK)
-            current = bins[bin_index]
-            if value < current:
-                bins[bin_index] = value
-                if current == EMPTY:
-                    empty -= 1
+        if round_number < num_bins:
+            for index in range(size):
+                hashed = mix(shingles[index] ^ round_seed)
+                # The high half picks the bin by a multiplication, which is hash mod K without the division.
+                bin_index = ((hashed >> SHIFT_32) * width) >> SHIFT_32
+                bins[bin_index] = min(bins[bin_index], tag | (hashed & HASH_MASK))
+        else:
+            least = bins[round_number - num_bins]
+            for index in range(size):
+                least = min(least, tag | (mix(shingles[index] ^ round_seed) & HASH_MASK))
+            bins[round_number - num_bins] = least
+        empty = 0
+        for index in range(num_bins):
+            empty += bins[index] == EMPTY
         if empty == 0:
             return
 

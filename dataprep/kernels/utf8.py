@@ -3,12 +3,12 @@
 from typing import Final
 
 from dataprep.kernels.arrow_buffers import Bytes
-from dataprep.kernels.compilation import integer, kernel
+from dataprep.kernels.compilation import inlined, integer
 
 REPLACEMENT: Final = 0xFFFD
 
 
-@kernel
+@inlined
 def decode(data: Bytes, position: int, end: int) -> tuple[int, int]:
     """Codepoint at `position` and the position of the next one.
 

@@ -37,6 +37,7 @@ SCRIPT_NAMES = {
     "KATAKANA-HIRAGANA": "Kana", "HALFWIDTH KATAKANA": "Kana", "HANGUL": "Hangul", "ETHIOPIC": "Ethiopic",
 }  # fmt: skip
 
+LINE_RUN = re.compile("L[Lm]*(?:Z[Lm]+)*")
 MARKS = r"(?:Z?[MKm])*"
 UNIT = re.compile(
     rf"[CK]{MARKS}|(?=[LNM])(?:M{MARKS}(?:'(?=L)|Z(?=[LN]))?)?(?:L{MARKS}(?:'(?=L)|Z(?=[LN]))?|N{MARKS}(?:Z(?=[LN]))?)*"
@@ -259,3 +260,50 @@ def signals(text: str) -> dict[str, Any]:
 def jaccard(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64]) -> float:
     one, other = set(left.tolist()), set(right.tolist())
     return ratio(len(one & other), len(one | other))
+
+
+def line_code(character: str) -> str:
+    """L for what a line is made of, m for marks of no script, Z for joiners, _ for all else."""
+    if character in "\u200c\u200d":
+        return "Z"
+    category = unicodedata.category(character)[0]
+    if category == "M":
+        return "m" if unicodedata.name(character).startswith(("COMBINING", "VARIATION")) else "L"
+    return "L" if category in "LN" else "_"
+
+
+def normalised_line(line: str) -> str:
+    """The normalised line; empty where it has neither letter nor number."""
+    if not any(unicodedata.category(character)[0] in "LN" for character in line):
+        return ""
+    codes = "".join(map(line_code, line))
+    folded = "".join(
+        "0" if unicodedata.category(character)[0] == "N" else fold(character) for character in line
+    )
+    return " ".join(folded[match.start() : match.end()] for match in LINE_RUN.finditer(codes))
+
+
+def lines_of(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()]
+
+
+def without_lines(text: str, removed: set[int]) -> str:
+    """The text without the lines of these numbers: of the blank lines around a gap, the first run stays."""
+    pieces = text.split("\n")
+    places = [place for place, piece in enumerate(pieces) if piece.strip()]
+    kept = [place for number, place in enumerate(places) if number not in removed]
+    if not removed:
+        return text
+    if not kept:
+        return ""
+    # Nothing stands before the first line kept but the blank lines that began the text.
+    result = [*pieces[: places[0]], pieces[kept[0]]]
+    for one, other in pairwise(kept):
+        between = "".join("." if piece.strip() else " " for piece in pieces[one + 1 : other])
+        run = re.search(" +", between)
+        if run:
+            result += pieces[one + 1 + run.start() : one + 1 + run.end()]
+        result.append(pieces[other])
+    if kept[-1] == places[-1]:
+        result += pieces[places[-1] + 1 :]
+    return "\n".join(result)

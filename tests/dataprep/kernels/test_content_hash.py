@@ -1,5 +1,6 @@
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from dataprep.kernels.content_hash import content_hash
 
@@ -33,6 +34,29 @@ def test_every_whitespace_character_of_unicode_is_collapsed_and_its_neighbours_a
         for code in [*range(0x300), *range(0x1640, 0x1700), *range(0x1FC0, 0x20C0), *range(0x2FC0, 0x3100)]
     ]
     texts = [f"a{character}b" for character in characters]
+
+    hashes = [tuple(row) for row in content_hash(*as_batch(texts)).tolist()]
+
+    assert hashes == [references.content_hash(text) for text in texts]
+
+
+@given(st.text(st.sampled_from("aé ह、。　\u2003\u1680ạ\u00a0«’😀\t\n!"), min_size=9, max_size=60))
+def test_long_texts_with_much_whitespace_have_the_hashes_of_the_definition(text: str) -> None:
+    hashes = content_hash(*as_batch([text]))
+
+    assert tuple(hashes[0].tolist()) == references.content_hash(text)
+
+
+def test_whitespace_is_found_wherever_it_lies_among_eight_bytes() -> None:
+    characters = (
+        " !\t\x1f\x7f\x85\xa0\xa1«ạ\u1680\u1681\u2000\u200a\u200b\u2028\u202f\u205f\u2060’\u3000、あ漢ह😀"
+    )
+    texts = [
+        "x" * lead + gap + character + gap + "y" * 9 + character
+        for lead in range(17)
+        for character in characters
+        for gap in ("", " ")
+    ]
 
     hashes = [tuple(row) for row in content_hash(*as_batch(texts)).tolist()]
 

@@ -68,10 +68,13 @@ def test_settings_out_of_bounds_are_refused(bands: int, rows: int) -> None:
         annotate_batch(*as_batch(["a"]), num_bands=bands, rows_per_band=rows, seed=0)
 
 
-def test_a_compiler_that_fails_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiler_that_fails_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def fail(*_: object) -> None:
         raise OSError("no LLVM")
 
+    monkeypatch.setattr(fused, "warm_note", lambda: tmp_path / "absent")
     monkeypatch.setattr(fused, "screen", fail)
 
     with pytest.raises(RuntimeError, match=r"could not be compiled.*NUMBA_CACHE_DIR.*OSError: no LLVM"):
