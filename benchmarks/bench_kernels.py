@@ -1,4 +1,4 @@
-"""Prints the speed of every kernel on 3 kB documents of six scripts: `python -m benchmarks.bench_kernels`.
+"""Prints the speed of every kernel on 3 kB documents of eight scripts: `python -m benchmarks.bench_kernels`.
 
 One thread, CPU time of that thread (kernels never wait, and neighbours on a shared machine do not count), the best of
 several runs; MB/s of UTF-8. Text is random words of each script: `annotate_batch` was up to 30 % slower on real text.
@@ -16,9 +16,11 @@ from dataprep.kernels.arrow_buffers import Bytes, Offsets, buffers
 from dataprep.kernels.content_hash import content_hash
 from dataprep.kernels.fused import annotate_batch, warm_up
 from dataprep.kernels.jaccard import jaccard_pairs
+from dataprep.kernels.lines import line_hashes, without_lines
 from dataprep.kernels.screen import screen
 from dataprep.kernels.signals import signals
 from dataprep.kernels.sketch import band_keys, sketch
+from dataprep.kernels.sketch_text import sketch_texts
 from dataprep.kernels.tokenise import shingle_hashes
 from dataprep.kernels.unicode_tables import tables
 
@@ -36,6 +38,11 @@ ALPHABETS: Final = {
     "Devanagari": ("कखगचजटडतदनपबमयरलवसहािीुेो्ं", " "),
     "Thai": ("กขคงจชดตทนบปผพมยรลวสหอะาิีึุูเแไ่้", ""),
     "Chinese": ("".join(chr(0x4E00 + 7 * index) for index in range(2500)), ""),
+    "Japanese": (
+        "".join(map(chr, range(0x3042, 0x3094))) * 20 + "".join(chr(0x4E00 + 9 * i) for i in range(2000)),
+        "",
+    ),
+    "Korean": ("".join(chr(0xAC00 + 14 * index) for index in range(800)), " "),
 }
 
 
@@ -72,14 +79,18 @@ def calls(data: Bytes, offsets: Offsets) -> dict[str, Callable[[], object]]:
     hashes, starts = shingle_hashes(data, offsets)
     sketches = sketch(hashes, starts, BANDS * ROWS, 1)
     left = np.arange(starts.size - 1, dtype=np.int64)
+    middle_lines = np.diff(line_hashes(data, offsets).starts) // 2
     return {
         "screen": lambda: screen(data, offsets),
         "content_hash": lambda: content_hash(data, offsets),
+        "line_hashes": lambda: line_hashes(data, offsets),
+        "without_lines": lambda: without_lines(data, offsets, middle_lines, np.arange(starts.size)),
         "shingle_hashes": lambda: shingle_hashes(data, offsets),
         "signals": lambda: signals(data, offsets),
         "sketch": lambda: sketch(hashes, starts, BANDS * ROWS, 1),
         "band_keys": lambda: band_keys(sketches, BANDS, ROWS),
         "jaccard_pairs": lambda: jaccard_pairs(hashes, starts, left, np.roll(left, 1)),
+        "sketch_texts": lambda: sketch_texts(data, offsets, num_bands=BANDS, rows_per_band=ROWS, seed=1),
         "annotate_batch": lambda: annotate_batch(data, offsets, num_bands=BANDS, rows_per_band=ROWS, seed=1),
     }
 

@@ -9,16 +9,22 @@ import datetime
 import json
 import os
 import shlex
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from benchmarks.common import Measured, machine_facts, markdown_table, module_command, publish, run_measured
+from benchmarks.common import (
+    Measured,
+    machine_facts,
+    markdown_table,
+    module_command,
+    publish,
+    run_measured,
+    work_folder,
+)
 from dataprep import schema as s
 from dataprep.filter.fates import TEXT_BYTES
 from dataprep.kernels.fused import warm_up
@@ -122,17 +128,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         results = measure(folder, megabytes=args.megabytes)
     command = shlex.join(["python", "-m", "benchmarks.bench_pipeline", *options])
     publish(page(results, command), args.output)
-
-
-@contextmanager
-def work_folder(keep: str | None) -> Iterator[Path]:
-    """The folder to keep, which must not exist yet, or a temporary one."""
-    if keep is not None:
-        Path(keep).mkdir(parents=True)
-        yield Path(keep)
-        return
-    with tempfile.TemporaryDirectory(prefix="magister-") as folder:
-        yield Path(folder)
 
 
 def measure(folder: Path, *, megabytes: int) -> Results:

@@ -4,8 +4,10 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -117,3 +119,14 @@ def publish(page: str, output: str | None) -> None:
     if output is not None:
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         Path(output).write_text(page + "\n", encoding="utf-8")
+
+
+@contextmanager
+def work_folder(keep: str | None) -> Iterator[Path]:
+    """The folder to keep, which must not exist yet, or a temporary one."""
+    if keep is not None:
+        Path(keep).mkdir(parents=True)
+        yield Path(keep)
+        return
+    with tempfile.TemporaryDirectory(prefix="magister-") as folder:
+        yield Path(folder)

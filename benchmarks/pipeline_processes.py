@@ -1,15 +1,15 @@
-"""What `bench_pipeline` runs in processes of their own; each prints its figures as one line of JSON.
+"""What `bench_pipeline` and `bench_dedup_scale` run in processes of their own; each prints figures as a line of JSON.
 
 python -m benchmarks.pipeline_processes copy INPUT_DIR OUTPUT_DIR
 python -m benchmarks.pipeline_processes encode RUN_DIR PROCESSES
-python -m benchmarks.pipeline_processes prepare CONFIG LOG
+python -m benchmarks.pipeline_processes prepare|annotate|dedup CONFIG LOG
 """
 
 import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,8 @@ from dataprep.parts import part_number
 from dataprep.pipeline import TOKENIZER_MODEL
 from dataprep.shards.encode import kept_documents
 from dataprep.shards.tokenizer import load
+from jobs import annotate as annotate_job
+from jobs import dedup as dedup_job
 from jobs import prepare as prepare_job
 from jobs.config import load_config
 from jobs.spark import build_session
@@ -79,7 +81,22 @@ def _encode_share(run_dir: str, share: int, shares: int) -> Figures:
 
 
 def prepare(config: str, log: str) -> Figures:
-    """`python -m jobs.prepare --config CONFIG`, with its session started beforehand.
+    """`python -m jobs.prepare --config CONFIG`, with its session started beforehand."""
+    return _job("prepare", prepare_job.main, config, log)
+
+
+def annotate(config: str, log: str) -> Figures:
+    """The same for `jobs.annotate`."""
+    return _job("annotate", annotate_job.main, config, log)
+
+
+def dedup(config: str, log: str) -> Figures:
+    """The same for `jobs.dedup`."""
+    return _job("dedup", dedup_job.main, config, log)
+
+
+def _job(name: str, main: Callable[[Sequence[str]], None], config: str, log: str) -> Figures:
+    """Run a job whose session is there already.
 
     The job itself starts the session inside its first stage; it finds this one instead, so that the seconds of the
     stages hold no start-up.
@@ -88,9 +105,9 @@ def prepare(config: str, log: str) -> Figures:
         `startup_s` from the start of the process until kernels are loaded and the session is there.
     """
     warm_up()
-    build_session("prepare", load_config(config, [], PrepareConfig).engine, log_path=Path(log))
+    build_session(name, load_config(config, [], PrepareConfig).engine, log_path=Path(log))
     startup_s = _age_s()
-    prepare_job.main(["--config", config])
+    main(["--config", config])
     return {"startup_s": startup_s}
 
 
@@ -103,6 +120,8 @@ COMMANDS: Final[dict[str, Callable[[str, str], Figures]]] = {
     "copy": copy,
     "encode": encode,
     "prepare": prepare,
+    "annotate": annotate,
+    "dedup": dedup,
 }
 
 if __name__ == "__main__":
