@@ -16,7 +16,7 @@ JOB = $(RUN) jobs.$@ --config $(CONFIG) $(addprefix --set ,$(SET))
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
 	     /^[a-z-]+:.*## / {printf "  \033[36m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nVariables: CONFIG=file.yaml  SET="key=value key=value"  MASTER=spark://…  PYTHON=python3.12\n'
+	@printf '\nVariables: CONFIG=file.yaml  SET="key=value key=value"  REQUESTS=list.txt  MASTER=spark://…  PYTHON=python3.12\n'
 
 demo: $(READY) ## Set up, write the sample corpora, run the whole main job on them
 	@$(RUN) jobs.samples --config configs/dataprep/demo.yaml
@@ -36,7 +36,7 @@ format: $(READY) ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 ##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
-.PHONY: prepare annotate dedup shards report samples
+.PHONY: prepare annotate dedup dedup-curve shards report remove samples
 prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
 	@$(JOB)
 
@@ -46,11 +46,18 @@ annotate: $(READY) ## Only read and measure
 dedup: $(READY) ## Up to the deduplication decisions
 	@$(JOB)
 
+dedup-curve: $(READY) ## Print which pairs a preset finds: PRESET=default|fineweb|audit|all NUM_BANDS=… ROWS=… SHINGLES=…
+	@$(RUN) jobs.dedup_curve --preset $(or $(PRESET),default) $(if $(NUM_BANDS),--num-bands $(NUM_BANDS)) \
+	  $(if $(ROWS),--rows-per-band $(ROWS)) $(if $(SHINGLES),--shingles $(SHINGLES))
+
 shards: $(READY) ## Up to the shards, from what is committed
 	@$(JOB)
 
 report: $(READY) ## Write the report of a finished run again
 	@$(JOB)
+
+remove: $(READY) ## Take documents out of a finished run: make remove CONFIG=… REQUESTS=list.txt
+	@$(JOB)$(if $(REQUESTS), --set 'removals=["$(REQUESTS)"]')
 
 samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
@@ -68,6 +75,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dataprep,dev]'
 	@$(RUN) jobs.java
+	@$(RUN) jobs.class_archive
 	@touch $@
 
 bench: $(READY) ## Throughput of kernels, annotation and the whole run beside its floors

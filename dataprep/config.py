@@ -7,7 +7,7 @@ a single byte of the shards; a test holds them to it. *Place* settings say where
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -39,6 +39,9 @@ class SourceConfig(StrictConfig):
         ge=0,
         le=127,
         description="of two duplicates, the source with the lower number keeps its copy",
+    )
+    line_dedup: bool = Field(
+        default=False, description="remove lines that this source shares across documents; see `line_dedup`"
     )
 
 
@@ -109,19 +112,107 @@ class RulesConfig(StrictConfig):
     drop_lorem_ipsum: bool = True
 
 
-class NearDedupConfig(StrictConfig):
-    """MinHash-LSH with exact verification."""
+class DedupPreset(NamedTuple):
+    """What a preset of near-duplicate removal stands for; each value can still be set by itself."""
 
+    num_bands: int
+    rows_per_band: int
+    verify: bool
+    slice_fraction: float
+
+
+PRESETS: Final = {
+    # Finds 98 % of pairs at J = 0.8 and removes what exact similarity confirms.
+    "default": DedupPreset(20, 8, verify=True, slice_fraction=1.0),
+    # As FineWeb (Penedo et al., 2024, section 3.4) and datatrove: whole connected components go, unverified.
+    "fineweb": DedupPreset(14, 8, verify=False, slice_fraction=1.0),
+    # Nearly every pair from J = 0.7 on, on a tenth of the documents: what the others' recall is measured with.
+    "audit": DedupPreset(32, 4, verify=True, slice_fraction=0.1),
+}
+
+
+MAX_HASHES: Final = 2047  # per signature; kernels.sketch.MAX_BINS
+
+
+class NearDedupConfig(StrictConfig):
+    """MinHash-LSH with exact verification. Fields that a preset sets are given here only to differ from it."""
+
+    preset: Literal["default", "fineweb", "audit"] = Field(
+        default="default", description="sets num_bands, rows_per_band, verify and slice_fraction"
+    )
     num_bands: int = Field(
         default=20, ge=1, le=256, description="LSH bands; more bands, more candidate pairs"
     )
     rows_per_band: int = Field(
         default=8, ge=1, le=64, description="hashes per band; more rows, fewer candidates"
     )
+    verify: bool = Field(
+        default=True,
+        description="remove only what is verified against the document that stays; false: whole components",
+    )
+    slice_fraction: float = Field(
+        default=1.0, gt=0, le=1, description="share of texts that are compared at all, chosen by their hash"
+    )
     min_jaccard: float = Field(
         default=0.8, gt=0, le=1, description="exact Jaccard from which a pair is a duplicate"
     )
+    min_containment: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="share of a document's shingles that the kept one must have to make it a duplicate; null: off",
+    )
+    max_bucket_size: int = Field(
+        default=100_000,
+        ge=2,
+        description="documents of one LSH bucket that are compared; the rest is listed in the report",
+    )
+    signature: Literal["fss", "datasketch"] = Field(
+        default="fss", description="Fast Similarity Sketching, or MinHash objects of the datasketch library"
+    )
     seed: int = Field(default=1, ge=0, description="seed of the hash family")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, values: Any) -> Any:  # noqa: ANN401 (whatever the file holds; validated after)
+        """Fill in what the preset says and the file does not."""
+        if not isinstance(values, dict):
+            return values
+        preset = PRESETS.get(values.get("preset", "default"))
+        return {**preset._asdict(), **values} if preset else values
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.num_bands * self.rows_per_band > MAX_HASHES:
+            raise ValueError(f"num_bands times rows_per_band must be at most {MAX_HASHES}")
+        if self.signature == "datasketch" and self.seed >= 1 << 32:
+            raise ValueError("the seed of signature: datasketch must be below 2**32")
+        return self
+
+
+class LineDedupConfig(StrictConfig):
+    """Boilerplate: lines that occur in several documents (CCNet, Wenzek et al. 2020, section 3).
+
+    Only documents of sources with `line_dedup: true` that passed the rules and are no duplicates are looked at. A line
+    stays in the document that the keep rule prefers, and goes from the others. docs/LOG.md says why 20 characters.
+    """
+
+    min_documents: int = Field(
+        default=2, ge=2, description="a line in so many documents is boilerplate; CCNet: 2"
+    )
+    min_line_characters: int = Field(
+        default=20,
+        ge=1,
+        description="length of the normalised line; shorter ones (headings, answers) agree by chance and stay",
+    )
+    min_words_left: int | None = Field(
+        default=20,
+        ge=1,
+        description="a document left with fewer words goes; null: only one left with nothing",
+    )
+    min_characters_left: int | None = Field(
+        default=40, ge=1, description="the same in characters, in Han, Kana, Thai and the like"
+    )
 
 
 class BalanceConfig(StrictConfig):
@@ -187,7 +278,7 @@ class EngineConfig(StrictConfig):
         default=4_000_000, ge=1_000, description="text per Arrow batch of the annotation pass"
     )
     local_components_edges: int = Field(
-        default=5_000_000, ge=0, description="up to so many edges one task finds the connected components"
+        default=1_000_000, ge=0, description="up to so many pairs and copies one task settles all clusters"
     )
     spark: dict[str, str] = Field(default_factory=dict, description="further spark.* settings, as they are")
 
@@ -201,6 +292,13 @@ class PrepareConfig(StrictConfig):
     locales: list[str] | None = Field(
         default=None, description="locales to keep; null: every locale of the table"
     )
+    measure: Literal["all", "dedup"] = Field(
+        default="all",
+        description="dedup: only content hashes and signatures, for `make dedup` alone: no languages, no rules",
+    )
+    dedup_index: str | None = Field(
+        default=None, description="signature index that the run is deduplicated against and added to"
+    )
     normalise: NormaliseConfig = NormaliseConfig()
     language_id: LanguageIdConfig = LanguageIdConfig()
     rules: RulesConfig = RulesConfig()
@@ -208,10 +306,16 @@ class PrepareConfig(StrictConfig):
         default_factory=dict, description="per locale, thresholds that differ from `rules`"
     )
     near_dedup: NearDedupConfig = NearDedupConfig()
+    line_dedup: LineDedupConfig = LineDedupConfig()
     balance: BalanceConfig = BalanceConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     shards: ShardsConfig = ShardsConfig()
     engine: EngineConfig = EngineConfig()
+    removals: list[str] = Field(
+        default_factory=list,
+        description="files that list documents to remove; see removals/requests.py. The run folder's own tombstones "
+        "count without being named",
+    )
 
     @field_validator("locales")
     @classmethod

@@ -79,6 +79,16 @@ def remove_tree(path: str) -> None:
         fs.rm(inner, recursive=True)
 
 
+def remove_temporaries(folder: str) -> None:
+    """Delete what a killed process left of its atomic files, directly in a folder; nothing if there is no folder."""
+    fs, inner = url_to_fs(folder)
+    if fs.exists(inner):
+        for path in fs.ls(inner, detail=False):
+            name = PurePosixPath(path).name
+            if name.startswith(".") and name.endswith(".tmp"):
+                fs.rm(path)
+
+
 def open_binary(path: str, mode: str = "rb") -> IO[bytes]:
     """Open a file; writers should prefer `AtomicFile`."""
     opened: IO[bytes] = fsspec.open(path, mode).open()
@@ -151,16 +161,26 @@ class AtomicFile:
 
 def write_json(path: str, value: object) -> str:
     """Write JSON atomically, with sorted keys so that equal values give equal bytes; its hex SHA-256."""
-    data = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+    data = json_bytes(value)
     file = AtomicFile(path)
     file.write(data)
     return file.commit()
+
+
+def json_bytes(value: object) -> bytes:
+    """The bytes that `write_json` writes."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
 def read_json(path: str) -> Any:  # noqa: ANN401 (JSON)
     """The value of a JSON file."""
     with open_binary(path) as file:
         return json.load(file)
+
+
+def bytes_sha256(data: bytes) -> str:
+    """Hex SHA-256 of bytes."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def file_sha256(path: str) -> str:

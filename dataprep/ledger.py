@@ -4,16 +4,25 @@
 
 per source, locale and input file. The three sides are counted at different places: what the readers yielded, what the
 rules and decisions rejected, and the rows that went into the shards. A run whose ledger does not balance fails.
+
+Where lines were deduplicated, the lines of the documents that took part have an equation of their own, per source:
+
+    lines read = kept + removed + dropped
+
+Read are those that the annotation counted, removed those on the lists of what goes, kept and dropped those that a count
+of the texts without them found: dropped lie in documents that went because too little was left of them.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from dataprep.schema import SCHEMA_VERSION
 
 Key = tuple[str, str, str]  # source, file, locale
+LINE_COUNTS: Final = ("read", "kept", "removed", "dropped", "characters_removed")
 
 
 class LedgerError(RuntimeError):
@@ -46,10 +55,19 @@ def build_ledger(
     quarantined: Mapping[Key, int],
     dropped: Iterable[tuple[Key, str, int]],
     kept: Mapping[Key, int],
+    lines: Mapping[str, Mapping[str, int]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The ledger as JSON values: `schema_version`, `total`, `by_source`, `by_locale`, `by_file`.
 
     Keys of `by_file` are `source/file`. The ledger is built whether or not it balances; see `check_ledger`.
+
+    Args:
+        read: records read.
+        quarantined: of these, the malformed ones.
+        dropped: documents dropped, by reason.
+        kept: documents in the shards.
+        lines: per source whose lines were deduplicated, LINE_COUNTS. The entries of these sources and the total then
+            have `lines`; without any, the ledger has no such key.
     """
     total = Entry()
     groups: dict[str, dict[str, Entry]] = {"by_source": {}, "by_locale": {}, "by_file": {}}
@@ -71,7 +89,7 @@ def build_ledger(
     for key, reason, count in dropped:
         for entry in entries(key):
             entry.dropped[reason] += count
-    return {
+    ledger: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "total": total.to_json(),
         **{
@@ -79,10 +97,18 @@ def build_ledger(
             for group, named in groups.items()
         },
     }
+    for source, counts in lines.items():
+        entry = ledger["by_source"].setdefault(source, Entry().to_json())
+        entry["lines"] = {name: counts[name] for name in LINE_COUNTS}
+    if lines:
+        ledger["total"]["lines"] = {
+            name: sum(counts[name] for counts in lines.values()) for name in LINE_COUNTS
+        }
+    return ledger
 
 
 def check_ledger(ledger: Mapping[str, Any]) -> None:
-    """Check the equation for the total and for every source, locale and file.
+    """Check the equation for the total and for every source, locale and file, and that of lines where there is one.
 
     Raises:
         LedgerError: with every line that does not balance, up to ten of them.
@@ -91,6 +117,11 @@ def check_ledger(ledger: Mapping[str, Any]) -> None:
     for group in ("by_source", "by_locale", "by_file"):
         lines |= {f"{group} {name}": entry for name, entry in ledger[group].items()}
     wrong = [f"{name}: {_equation(entry)}" for name, entry in lines.items() if _missing(entry)]
+    wrong += [
+        f"{name}, lines: {_line_equation(entry['lines'])}"
+        for name, entry in lines.items()
+        if "lines" in entry and _missing_lines(entry["lines"])
+    ]
     if wrong:
         shown = "\n  ".join(wrong[:10]) + (f"\n  … and {len(wrong) - 10} more" if len(wrong) > 10 else "")
         raise LedgerError(
@@ -109,4 +140,15 @@ def _equation(entry: Mapping[str, Any]) -> str:
     return (
         f"{entry['read']} read ≠ {entry['kept']} kept + {dropped} dropped + {entry['quarantined']} quarantined"
         f" ({_missing(entry):+d})"
+    )
+
+
+def _missing_lines(lines: Mapping[str, int]) -> int:
+    return lines["read"] - lines["kept"] - lines["removed"] - lines["dropped"]
+
+
+def _line_equation(lines: Mapping[str, int]) -> str:
+    return (
+        f"{lines['read']} read ≠ {lines['kept']} kept + {lines['removed']} removed + {lines['dropped']} dropped"
+        f" ({_missing_lines(lines):+d})"
     )

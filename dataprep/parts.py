@@ -1,6 +1,6 @@
 """Part files: Parquet written and read by pyarrow, on the driver or inside a task. No Spark in here."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -77,16 +77,17 @@ class PartWriter:
 
 
 def texts_of(
-    path: str, row_N: npt.NDArray[np.int32]
-) -> Iterator[tuple[npt.NDArray[np.int64], pa.StringArray]]:
-    """Texts of some rows of a documents file, one row group at a time.
+    path: str, row_N: npt.NDArray[np.integer[Any]], columns: Sequence[str] = (s.TEXT,)
+) -> Iterator[tuple[Any, ...]]:
+    """Texts, or other columns, of some rows of a documents file, one row group at a time.
 
     Args:
         path: the file.
         row_N: rows wanted, ascending.
+        columns: what is wanted of them; the text alone by default.
 
     Yields:
-        Positions in `row_N`, and their texts.
+        Positions in `row_N`, and the columns.
     """
     with files.open_binary(path) as file:
         parquet = pq.ParquetFile(file)
@@ -95,9 +96,16 @@ def texts_of(
             last = first + parquet.metadata.row_group(group).num_rows
             low, high = np.searchsorted(row_N, [first, last])
             if low < high:
-                texts = parquet.read_row_group(group, columns=[s.TEXT])[s.TEXT].combine_chunks()
-                yield np.arange(low, high), texts.take(pa.array(row_N[low:high] - first))
+                read = parquet.read_row_group(group, columns=list(columns))
+                taken = read.take(pa.array(row_N[low:high] - first)).combine_chunks()
+                yield np.arange(low, high), *(_chunk(taken[name]) for name in columns)
             first = last
+
+
+def _chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The values of a column of one table row group as one plain array."""
+    array = column.chunk(0)
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def texts_at(documents_dir: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:

@@ -2,6 +2,7 @@
 
     annotate   read every input once, measure it        → documents/  dedup/signatures/  quarantine/
     dedup      rules, then exact and near duplicates    → dedup/pairs/  dedup/decisions/
+    lines      boilerplate, where a source asks for it  → lines/
     fates      kept, or the one reason why not          → fates/  rejected_sample/
     tokenizer  SentencePiece on a balanced sample       → tokenizer/
     shards     encode, write, plan, balance the ledger  → shards/  plan.json  ledger.json
@@ -28,11 +29,16 @@ from dataprep.annotate.arrow_pass import AnnotateSettings
 from dataprep.annotate.language_id import builtin_model_path
 from dataprep.annotate.task import TaskResult, run_read_task
 from dataprep.config import PrepareConfig, settings_sha256
-from dataprep.dedup.deduplicate import run_dedup
-from dataprep.filter.fates import run_fates
+from dataprep.dedup.deduplicate import Index, run_dedup
+from dataprep.dedup.index import Segment, segments_before
+from dataprep.dedup.lines import run_lines
+from dataprep.filter.fates import NO_REQUESTS, run_fates
+from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
 from dataprep.parts import part_number
 from dataprep.plan import InputPlan, cut_file, read_tasks, task_from_json, task_to_json
+from dataprep.removals.requests import Requests
+from dataprep.removals.tombstones import fates_inputs, honoured_requests, manifest_records
 from dataprep.shards.balance import balance_plan, temperature_shares
 from dataprep.shards.encode import ENCODED_SCHEMA, encode_documents, sample_documents, sample_fractions
 from dataprep.shards.tokenizer import load, train
@@ -41,12 +47,17 @@ from dataprep.sources.record import Split
 from dataprep.stages import RunFolder, Stage, StageRecord
 from dataprep.tables import run_tasks
 
-ANNOTATE: Final = Stage("annotate", "documents", ("documents", "dedup/signatures", "quarantine", "precut"))
-DEDUP: Final = Stage("dedup", "dedup", ("dedup/decisions", "dedup/clusters", "dedup/pairs", "dedup/work"))
+ANNOTATE: Final = Stage(
+    "annotate", "documents", ("documents", "dedup/signatures", "dedup/minhash", "quarantine", "precut")
+)
+DEDUP: Final = Stage(
+    "dedup", "dedup", tuple(f"dedup/{name}" for name in ("decisions", "clusters", "pairs", "segment", "work"))
+)
+LINES: Final = Stage("lines", "lines", ("lines",))
 FATES: Final = Stage("fates", "fates", ("fates", "rejected_sample"))
 TOKENIZER: Final = Stage("tokenizer", "tokenizer", ("tokenizer",))
 SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json", "run.json", "report"))
-STAGES: Final = (ANNOTATE, DEDUP, FATES, TOKENIZER, SHARDS)
+STAGES: Final = (ANNOTATE, DEDUP, LINES, FATES, TOKENIZER, SHARDS)
 
 # Libraries whose versions decide what a text becomes.
 _LIBRARIES: Final = ("ftfy", "mwparserfromhell", "lxml", "pyarrow", "sentencepiece", "xxhash")
@@ -76,6 +87,7 @@ class Pipeline:
     on_start: Callable[[str], None]
     on_end: Callable[[StageRecord, bool], None]
     run: RunFolder = field(init=False)
+    requests: Requests = field(init=False, default_factory=Requests)
 
     def __post_init__(self) -> None:
         self.run = RunFolder(self.config.run_dir, STAGES)
@@ -87,23 +99,35 @@ class Pipeline:
             PipelineError: nothing is left to make shards of, or a locale asked for has no documents.
             LedgerError: the ledger does not balance.
         """
-        settings = stage_settings(self.config, self.plan)
+        self.requests = honoured_requests(self.config.removals, self.run.path)
+        settings = stage_settings(self.config, self.plan, self.requests)
         work = {
             ANNOTATE: self._annotate,
-            DEDUP: lambda: run_dedup(self.spark(), self.config, self.run.path, partitions=self._partitions()),
+            DEDUP: lambda: self._dedup(settings[DEDUP.name]),
+            LINES: lambda: run_lines(self.spark(), self.config, self.run.path, partitions=self._partitions()),
             FATES: self._fates,
             TOKENIZER: self._tokenizer,
             SHARDS: self._shards,
         }
         asked_for = STAGES.index(last) + 1
         for stage in STAGES[:asked_for]:
+            if stage.name not in settings:
+                self._leave_out(stage)
+                continue
             self.on_start(stage.name)
             self.on_end(*self.run.run(stage, settings[stage.name], work[stage]))
         for stage in STAGES[asked_for:]:
             # What is left of other settings would contradict config.yaml.
-            if not self.run.is_current(stage, settings[stage.name]):
+            if stage.name not in settings:
+                self._leave_out(stage)
+            elif not self.run.is_current(stage, settings[stage.name]):
                 self.run.clear_from(stage)
                 break
+
+    def _leave_out(self, stage: Stage) -> None:
+        """Nothing asks for the stage: what other settings made of it goes, and all that was made from that."""
+        if files.exists(self.run.at(stage.folder)):
+            self.run.clear_from(stage)
 
     def _partitions(self) -> int:
         return int(self.spark().conf.get("spark.sql.shuffle.partitions") or 1)
@@ -169,9 +193,31 @@ class Pipeline:
                 f"documents/ should hold the parts {parts}, but holds {found}: is another run writing there? Run again."
             )
 
+    def _dedup(self, settings: dict[str, Any]) -> dict[str, Any]:
+        self._check_parts(self._counts(ANNOTATE)["parts"])
+        signature_index = None
+        if self.config.dedup_index is not None:
+            signature_index = Index(
+                segments(self.config), signature_settings(self.config), settings_sha256(settings)
+            )
+        return run_dedup(
+            self.spark(),
+            self.config,
+            self.run.path,
+            documents=self._counts(ANNOTATE)["documents"],
+            partitions=self._partitions(),
+            signature_index=signature_index,
+        )
+
     def _fates(self) -> dict[str, Any]:
         self._check_parts(self._counts(ANNOTATE)["parts"])
-        counts = run_fates(self.spark(), self.config, self.run.path, partitions=self._partitions())
+        counts = run_fates(
+            self.spark(),
+            self.config,
+            self.run.path,
+            partitions=self._partitions(),
+            requests=self.requests,
+        )
         if counts["documents"] != self._counts(ANNOTATE)["documents"]:
             raise LedgerError(
                 f"{self._counts(ANNOTATE)['documents']} documents were read, but {counts['documents']} have a fate."
@@ -193,7 +239,8 @@ class Pipeline:
             shown = "; ".join(_why_missing(locale, reasons) for locale in missing[:_LOCALES_SHOWN])
             more = len(missing) - _LOCALES_SHOWN
             raise PipelineError(shown + (f"; and {more} more such locales." if more > 0 else "."))
-        return counts
+        before = stage_settings(self.config, self.plan, self.requests)[FATES.name]["settings"]
+        return counts | {"settings_sha256": before}
 
     def _tokenizer(self) -> dict[str, Any]:
         """Train on a balanced sample, or take the given model."""
@@ -259,6 +306,7 @@ class Pipeline:
                 if row[s.DROP_REASON] is not None
             ],
             kept=kept,
+            lines=self._counts(LINES)["by_source"] if self.run.record(LINES) else {},
         )
         try:
             check_ledger(ledger)
@@ -284,6 +332,7 @@ class Pipeline:
             "vocab_size": tokenizer["vocab_size"],
             "plan": plan,
             "files": entries,
+            "removals": manifest_records(run.path),
         }
         return {
             "manifest_sha256": files.write_json(files.join(shards_dir, "manifest.json"), manifest),
@@ -316,6 +365,7 @@ class Pipeline:
 def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
     """The settings that travel to the executors with the annotation tasks."""
     return AnnotateSettings(
+        everything=config.measure == "all",
         repair_mojibake=config.normalise.repair_mojibake,
         replace_private_data=config.normalise.private_data == "replace",
         language_model=config.language_id.model,
@@ -323,7 +373,23 @@ def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
         num_bands=config.near_dedup.num_bands,
         rows_per_band=config.near_dedup.rows_per_band,
         seed=config.near_dedup.seed,
+        signature=config.near_dedup.signature,
     )
+
+
+def signature_settings(config: PrepareConfig) -> dict[str, Any]:
+    """What makes the signatures of two runs comparable; held to by the signature index."""
+    names = {"num_bands", "rows_per_band", "seed", "signature", "slice_fraction"}
+    return {**config.near_dedup.model_dump(include=names), "hash_family": hash_family()}
+
+
+def segments(config: PrepareConfig) -> list[Segment]:
+    """The segments of the signature index that the run is deduplicated against, in their order.
+
+    Raises:
+        SignatureIndexError: the index cannot be used.
+    """
+    return segments_before(config.dedup_index, config.run_dir, signature_settings(config))
 
 
 def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
@@ -335,6 +401,7 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
         "rules",
         "rules_by_locale",
         "near_dedup",
+        "line_dedup",
         "balance",
         "tokenizer",
         "shards",
@@ -342,6 +409,9 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
     settings["language_id"]["model"] = files.file_sha256(config.language_id.model or builtin_model_path())
     if config.tokenizer.model is not None:
         settings["tokenizer"]["model"] = files.file_sha256(config.tokenizer.model)
+    line_sources = sorted(source.name for source in config.sources if source.line_dedup)
+    # Without a source that asks for it, no setting of it decides anything.
+    settings["line_dedup"] = settings["line_dedup"] | {"sources": line_sources} if line_sources else None
     settings["sources"] = [
         {
             "name": source.name,
@@ -354,32 +424,48 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
     return settings
 
 
-def stage_settings(config: PrepareConfig, plan: InputPlan) -> dict[str, Any]:
-    """Per stage, everything its result depends on. Each holds the one before, so a change redoes what follows."""
+def stage_settings(
+    config: PrepareConfig, plan: InputPlan, requests: Requests = NO_REQUESTS
+) -> dict[str, Any]:
+    """Per stage, everything its result depends on. Each holds the one before, so a change redoes what follows.
+
+    A stage that no setting asks for is left out. Removal requests count in the fates alone: a run whose fates they
+    change clears what follows, and `make remove` brings fates and shards up to date with them, in place.
+    """
     settings = algorithm_settings(config)
     near = settings["near_dedup"]
     annotate = {
         "code": code_sha256("annotate", "kernels", "sources", "locales.py", "parts.py"),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {
+            name: version(name) for name in (*_LIBRARIES, *_signature_libraries(near["signature"]))
+        },
         "inputs": plan.fingerprint(),
         "sources": [
             {key: source[key] for key in ("name", "format", "language")} for source in settings["sources"]
         ],
+        "measure": config.measure,
         "normalise": settings["normalise"],
         "language_id": settings["language_id"],
-        "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed")},
+        "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed", "signature")},
     }
     rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale")}
     dedup = {
         "annotate": annotate,
         "code": code_sha256("dedup", "filter/rules.py", "tables.py"),
         "near_dedup": near,
+        "index": [segment.digest for segment in segments(config)],
         "sources": settings["sources"],
         **rules,
     }
-    fates = {
+    lines = {
         "dedup": dedup,
-        "code": code_sha256("filter/fates.py"),
+        "code": code_sha256("dedup/lines.py"),
+        "line_dedup": settings["line_dedup"],
+    }
+    with_lines = settings["line_dedup"] is not None
+    fates = {
+        **({"lines": lines} if with_lines else {"dedup": dedup}),
+        "code": code_sha256("filter/fates.py", "removals/requests.py"),
         "validation_fraction": settings["shards"]["validation_fraction"],
     }
     tokenizer = {
@@ -397,10 +483,16 @@ def stage_settings(config: PrepareConfig, plan: InputPlan) -> dict[str, Any]:
     return {
         ANNOTATE.name: annotate,
         DEDUP.name: dedup,
-        FATES.name: fates,
+        **({LINES.name: lines} if with_lines else {}),
+        FATES.name: fates_inputs(settings_sha256(fates), requests),
         TOKENIZER.name: tokenizer,
         SHARDS.name: shards,
     }
+
+
+def _signature_libraries(signature: str) -> tuple[str, ...]:
+    """Libraries that make the signatures."""
+    return ("datasketch",) if signature == "datasketch" else ()
 
 
 @cache

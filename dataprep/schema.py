@@ -25,11 +25,13 @@ ROW: Final = "row"  # position in its documents file
 PART: Final = "part"  # number of its documents file
 
 # --- dedup ------------------------------------------------------------------------------------------------------------
-NODE: Final = "node"  # the first 63 bits of doc_id as a number: the vertex of the duplicate graph
+NODE: Final = "node"  # where a document lies, as one number; see dedup/nodes.py
 BAND_KEYS: Final = "band_keys"
+MINHASH: Final = "minhash"  # of the datasketch library; see annotate/minhash.py
 KEPT_DOC_ID: Final = "kept_doc_id"
-RULE: Final = "rule"  # exact | near
+RULE: Final = "rule"  # exact | near | contained
 JACCARD: Final = "jaccard"
+CONTAINMENT: Final = "containment"  # share of the removed document's shingles that the kept one has
 BANDS_MATCHED: Final = "bands_matched"
 CLUSTER_ID: Final = "cluster_id"
 CLUSTER_SIZE: Final = "cluster_size"
@@ -42,6 +44,14 @@ NUM_TOKENS: Final = "num_tokens"
 
 EXACT_DUPLICATE: Final = "exact_duplicate"
 NEAR_DUPLICATE: Final = "near_duplicate"
+CONTAINED_DUPLICATE: Final = "contained_duplicate"
+DUPLICATE_REASONS: Final = {  # rule of a deduplication decision → drop reason
+    "exact": EXACT_DUPLICATE,
+    "near": NEAR_DUPLICATE,
+    "contained": CONTAINED_DUPLICATE,
+}
+REMOVAL_REQUEST: Final = "removal_request"
+BOILERPLATE_LINES: Final = "boilerplate_lines"
 
 QUARANTINE: Final = pa.schema(
     [
@@ -51,6 +61,19 @@ QUARANTINE: Final = pa.schema(
         ("offset", pa.int64()),
         ("reason", pa.string()),
         ("sample", pa.binary()),
+    ]
+)
+
+# One row per document that loses lines: the numbers of those that go (blank lines have none), and what is left.
+LINES: Final = pa.schema(
+    [
+        (PART, pa.int32()),
+        (ROW, pa.int32()),
+        ("removed_lines", pa.list_(pa.int32())),
+        ("lines_left", pa.int32()),
+        ("units_left", pa.int32()),
+        ("bytes_left", pa.int64()),
+        ("too_little_left", pa.bool_()),
     ]
 )
 

@@ -104,6 +104,15 @@ def summary(record: StageRecord) -> str:
                 f"{counts['documents']:,} documents, {counts['exact_removed']:,} exact and "
                 f"{counts['near_removed']:,} near duplicates, {counts['candidate_pairs']:,} pairs verified"
             )
+        case "lines":
+            sources = counts["by_source"].values()
+            removed, read, dropped = (
+                sum(source[name] for source in sources) for name in ("removed", "read", "documents_dropped")
+            )
+            return (
+                f"{counts['boilerplate']:,} boilerplate lines, {removed:,} of {read:,} lines removed, "
+                f"{dropped:,} documents with too little left"
+            )
         case "fates":
             kept = sum(row["documents"] for row in counts["funnel"] if row["drop_reason"] is None)
             return f"{kept:,} of {counts['documents']:,} documents kept"

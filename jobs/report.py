@@ -5,11 +5,8 @@ from collections.abc import Sequence
 
 from dataprep import files
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import EXPLANATIONS
-from dataprep.report.write import write_report
-from dataprep.sources.registry import MALFORMED_REASONS
 from jobs.config import load_config
-from jobs.run import RunFolderError, exit_with_message, parse
+from jobs.run import RunFolderError, exit_with_message, parse, report
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -27,7 +24,7 @@ def _report(config: PrepareConfig, *, dry_run: bool) -> None:
             f"{config.run_dir} holds no finished run; run make prepare with this configuration first."
         )
     if not dry_run:
-        write_report(config.run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
+        report(config.run_dir)
     print(files.join(config.run_dir, "report", "index.html"), file=sys.stderr)
 
 

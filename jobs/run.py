@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -18,14 +19,15 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dataprep import files
-from dataprep.annotate import language_id
+from dataprep.annotate import language_id, minhash
 from dataprep.config import PrepareConfig
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
-from dataprep.pipeline import SHARDS, STAGES, Pipeline
+from dataprep.pipeline import DEDUP, SHARDS, STAGES, Pipeline
 from dataprep.plan import plan_input
-from dataprep.report.write import write_report
+from dataprep.removals.requests import load_requests
+from dataprep.removals.takedown import finish_pending
 from dataprep.schema import SCHEMA_VERSION
 from dataprep.shards.tokenizer import load
 from dataprep.sources.registry import MALFORMED_REASONS
@@ -89,11 +91,22 @@ def _fail(error: Exception, code: int) -> None:
 
 def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
     config = load_config(args.config, args.set, PrepareConfig)
-    config = config.model_copy(update={"run_dir": files.resolved(config.run_dir)})
+    places = {"run_dir": files.resolved(config.run_dir)}
+    if config.dedup_index is not None:
+        places["dedup_index"] = files.resolved(config.dedup_index)
+    config = config.model_copy(update=places)
+    if config.measure == "dedup" and STAGES.index(last) > STAGES.index(DEDUP):
+        raise ValueError(
+            "measure: dedup leaves out languages and quality signals, which the later stages need; "
+            "run `make dedup`, or set measure to all."
+        )
     plan = plan_input(config)
     language_id.check_model(config.language_id.model)
+    if config.near_dedup.signature == "datasketch":
+        minhash.library()
     if config.tokenizer.model is not None:
         load(config.tokenizer.model)
+    load_requests(config.removals)
     if args.dry_run:
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
         print(f"# {len(plan.inputs):,} input files, {plan.size_bytes / 1e6:,.1f} MB; nothing was run")
@@ -103,18 +116,20 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
 
     def spark() -> SparkSession:
         if not session:
-            # Compiled here once, so that the workers load the machine code instead of compiling it side by side.
-            warm_up()
-            language_id.warm_up(config.language_id.model)
-            session.append(
-                build_session(
-                    name, config.engine, log_path=_log_path(config.run_dir), input_bytes=plan.size_bytes
+            # Compiled here once, so that the workers load the machine code instead of compiling it side by side; the
+            # JVM starts meanwhile.
+            with ThreadPoolExecutor(1) as pool:
+                warm = pool.submit(_warm_up, config)
+                session.append(
+                    build_session(
+                        name, config.engine, log_path=_log_path(config.run_dir), input_bytes=plan.size_bytes
+                    )
                 )
-            )
+                warm.result()
         return session[0]
 
     done: list[tuple[StageRecord, bool]] = []
-    with _locked(config.run_dir), StageProgress() as progress:
+    with locked(config.run_dir), StageProgress() as progress:
         progress.watch(lambda: session[0] if session else None)
         progress.say(
             f"reading {len(plan.inputs):,} files, {plan.size_bytes / 1e6:,.1f} MB, into {config.run_dir}"
@@ -126,6 +141,8 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
 
         try:
             files.make_folder(config.run_dir)
+            if pending := finish_pending(config.run_dir, lambda: report(config.run_dir)):
+                progress.say(f"finished the removal {pending['name']}, which was interrupted")
             _write_config(config)
             Pipeline(spark, config, plan, progress.start, end).prepare(last)
             _write_run(config, started_at, done)
@@ -134,9 +151,24 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             if session:
                 session[0].stop()
         if last == SHARDS:
-            write_report(config.run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
+            report(config.run_dir)
             progress.say(f"shards     {files.join(config.run_dir, 'shards')}")
             progress.say(f"report     {files.join(config.run_dir, 'report', 'index.html')}")
+
+
+def report(run_dir: str) -> None:
+    """Write the report of a finished run."""
+    from dataprep.report.write import (
+        write_report,
+    )  # draws plots: the longest import of all, and the last to be needed
+
+    write_report(run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
+
+
+def _warm_up(config: PrepareConfig) -> None:
+    warm_up()
+    if config.measure == "all":
+        language_id.warm_up(config.language_id.model)
 
 
 def _log_path(run_dir: str) -> Path:
@@ -145,7 +177,7 @@ def _log_path(run_dir: str) -> Path:
 
 
 @contextmanager
-def _locked(run_dir: str) -> Iterator[None]:
+def locked(run_dir: str) -> Iterator[None]:
     """Hold the run folder; a second run on it is refused. The lock dies with its process, however that ends.
 
     A folder that this run made and in which no stage was committed is removed again on failure.

@@ -13,7 +13,7 @@ PHONY = sorted(
     {name for line in re.findall(r"^\.PHONY:(.*)$", MAKEFILE, re.MULTILINE) for name in line.split()}
 )
 DESCRIBED = dict(re.findall(r"^([a-z-]+):.*?## (.+)$", MAKEFILE, re.MULTILINE))
-JOBS = ["annotate", "dedup", "prepare", "report", "samples", "shards"]
+JOBS = ["annotate", "dedup", "prepare", "remove", "report", "samples", "shards"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,3 +43,11 @@ def test_a_data_target_starts_its_job_with_the_settings_given(target: str) -> No
     command = answer.stdout.splitlines()[-1]
     assert command.endswith(f"python -m jobs.{target} --config my.yaml --set a.b=1 --set c=[x]")
     assert (ROOT / "jobs" / f"{target}.py").exists()
+
+
+def test_a_removal_gets_its_list_as_a_setting() -> None:
+    answer = make("-n", "remove", "CONFIG=my.yaml", "SET=a.b=1", "REQUESTS=some list.txt")
+
+    assert answer.stdout.splitlines()[-1].endswith(
+        """python -m jobs.remove --config my.yaml --set a.b=1 --set 'removals=["some list.txt"]'"""
+    )

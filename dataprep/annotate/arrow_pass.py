@@ -14,12 +14,14 @@ import xxhash
 
 from dataprep import schema as s
 from dataprep.annotate.language_id import identify
+from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
 from dataprep.annotate.privacy import private_data
+from dataprep.kernels import fused
 from dataprep.kernels.arrow_buffers import buffers
-from dataprep.kernels.fused import annotate_batch
-from dataprep.locales import canonical_language
-from dataprep.sources.record import Document
+from dataprep.kernels.sketch_text import SketchedTexts, sketch_texts
+from dataprep.locales import UNDETERMINED, canonical_language
+from dataprep.sources.record import Columns, Document
 
 QUALITY_DECIMALS: Final = 3
 
@@ -28,6 +30,7 @@ QUALITY_DECIMALS: Final = 3
 class AnnotateSettings:
     """The algorithm settings of the pass, as plain values that travel to executors."""
 
+    everything: bool  # or only what deduplication needs
     repair_mojibake: bool
     replace_private_data: bool
     language_model: str | None
@@ -35,6 +38,7 @@ class AnnotateSettings:
     num_bands: int
     rows_per_band: int
     seed: int
+    signature: str = "fss"  # or datasketch
 
 
 class Annotated(NamedTuple):
@@ -44,31 +48,28 @@ class Annotated(NamedTuple):
         documents: rows of `documents/*.parquet`.
         signatures: rows of `dedup/signatures/*.parquet`; `band_keys` is null for texts too short to compare.
         repaired: documents whose encoding was repaired.
+        minhashes: rows of `dedup/minhash/*.parquet`; null where the signatures are no MinHash objects.
     """
 
     documents: pa.RecordBatch
     signatures: pa.RecordBatch
     repaired: int
+    minhashes: pa.RecordBatch | None = None
 
 
 def document_ids(
     source: str, locators: list[str], data: npt.NDArray[np.uint8], offsets_N1: npt.NDArray[np.int64]
-) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """128-bit content addresses (XXH3) of source, locator and text, as hex and as 63-bit graph nodes.
-
-    The node is the first 63 bits of the address: among 10**9 documents the expected number of collisions is 0.05, and
-    deduplication checks that there are none.
-    """
+) -> list[str]:
+    """128-bit content addresses (XXH3) of source, locator and text, as 32 hex digits."""
     view = data.data
     bounds = offsets_N1.tolist()
     prefix = source.encode() + b"\0"
     ids: list[str] = []
-    for index, locator in enumerate(locators):
+    for number, locator in enumerate(locators):
         digest = xxhash.xxh3_128(prefix + locator.encode() + b"\0")
-        digest.update(view[bounds[index] : bounds[index + 1]])
+        digest.update(view[bounds[number] : bounds[number + 1]])
         ids.append(digest.hexdigest())
-    nodes = np.array([int(doc_id[:16], 16) >> 1 for doc_id in ids], np.int64)
-    return ids, nodes
+    return ids
 
 
 def quality(
@@ -90,7 +91,7 @@ def quality(
 
 
 def annotate_documents(
-    documents: list[Document],
+    documents: list[Document] | Columns,
     *,
     source: str,
     file: str,
@@ -112,27 +113,18 @@ def annotate_documents(
         Two record batches with one row per document, in the order given.
     """
     size = len(documents)
-    texts = pa.array([document.text for document in documents], pa.string())
-    texts, repaired = normalise(texts, repair_mojibake=settings.repair_mojibake)
-    texts, private = private_data(texts, replace=settings.replace_private_data)
-    data, offsets_N1 = buffers(texts)
-
-    declared = [canonical_language(document.language) for document in documents]
-    languages = identify(
-        data, offsets_N1, declared, model=settings.language_model, max_bytes=settings.language_max_bytes
-    )
-    measured = annotate_batch(
-        data,
-        offsets_N1,
-        num_bands=settings.num_bands,
-        rows_per_band=settings.rows_per_band,
-        seed=settings.seed,
-    )
-    signals = measured.signals
-    locators = [document.locator for document in documents]
-    ids, nodes_N = document_ids(source, locators, data, offsets_N1)
-    rows_N = np.arange(first_row, first_row + size, dtype=np.int32)
-    parts_N = np.full(size, part, np.int32)
+    read = documents if isinstance(documents, Columns) else Columns.of(documents)
+    texts, repaired = normalise(read.texts, repair_mojibake=settings.repair_mojibake)
+    locators = read.locators
+    part_and_row = {
+        s.PART: pa.array(np.full(size, part, np.int32)),
+        s.ROW: pa.array(np.arange(first_row, first_row + size, dtype=np.int32)),
+    }
+    known = {language: canonical_language(language) for language in set(read.languages)}
+    declared = [known[language] for language in read.languages]
+    measure = _everything if settings.everything else _for_dedup
+    texts, measured, sketched = measure(texts, declared, settings)
+    ids = document_ids(source, locators, *buffers(texts))
 
     columns: dict[str, pa.Array] = {
         s.DOC_ID: pa.array(ids, pa.string()),
@@ -140,16 +132,59 @@ def annotate_documents(
         s.LOCATOR: pa.array(locators, pa.string()),
         s.FILE: _constant(file, size),
         s.LANGUAGE: pa.array(declared, pa.string()),
+        s.TIMESTAMP: pa.array(read.timestamps, pa.string()),
+        s.FORM: pa.array(read.forms, pa.string()),
+        s.TEXT: texts,
+        s.CONTENT_HASH: _fixed_size_binary(sketched.content_hash),
+        **part_and_row,
+        **measured,
+    }
+    band_keys, exchanged = sketched.band_keys, None
+    if settings.signature == "datasketch":
+        made = minhashes(
+            *buffers(texts),
+            num_bands=settings.num_bands,
+            rows_per_band=settings.rows_per_band,
+            seed=settings.seed,
+        )
+        band_keys = made.band_keys
+        exchanged = pa.RecordBatch.from_pydict(
+            {s.DOC_ID: columns[s.DOC_ID], **part_and_row, s.MINHASH: made.serialised}
+        )
+    signatures = {
+        **part_and_row,
+        s.BAND_KEYS: _keys(band_keys, sketched.has_signature),
+        "num_shingles": pa.array(sketched.num_shingles),
+    }
+    return Annotated(
+        pa.RecordBatch.from_pydict(columns), pa.RecordBatch.from_pydict(signatures), repaired, exchanged
+    )
+
+
+def _everything(
+    texts: pa.StringArray, declared: list[str | None], settings: AnnotateSettings
+) -> tuple[pa.StringArray, dict[str, pa.Array], fused.Annotated]:
+    """The texts without private data, the columns of what is measured of them, and their signatures."""
+    texts, private = private_data(texts, replace=settings.replace_private_data)
+    data, offsets_N1 = buffers(texts)
+    languages = identify(
+        data, offsets_N1, declared, model=settings.language_model, max_bytes=settings.language_max_bytes
+    )
+    annotated = fused.annotate_batch(
+        data,
+        offsets_N1,
+        num_bands=settings.num_bands,
+        rows_per_band=settings.rows_per_band,
+        seed=settings.seed,
+    )
+    signals = annotated.signals
+    measured: dict[str, pa.Array] = {
         s.LOCALE: pa.array(
             [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)], pa.string()
         ),
         s.DETECTED: pa.array(languages.detected, pa.string()),
         s.DETECTED_SCORE: pa.array(languages.detected_score),
         s.LID_SCORE: pa.array(languages.declared_score),
-        s.TIMESTAMP: pa.array([document.timestamp for document in documents], pa.string()),
-        s.FORM: pa.array([document.form for document in documents], pa.string()),
-        s.TEXT: texts,
-        s.CONTENT_HASH: _fixed_size_binary(measured.content_hash),
         s.QUALITY: pa.array(
             quality(
                 languages.declared_score,
@@ -157,20 +192,31 @@ def annotate_documents(
                 np.asarray(signals["duplicate_line_char_fraction"], np.float32),
             )
         ),
-        s.PART: pa.array(parts_N),
-        s.ROW: pa.array(rows_N),
         **private,
         **{name: pa.array(values) for name, values in signals.items()},
     }
-    signatures = {
-        s.DOC_ID: columns[s.DOC_ID],
-        s.NODE: pa.array(nodes_N),
-        s.PART: columns[s.PART],
-        s.ROW: columns[s.ROW],
-        s.BAND_KEYS: _lists(measured.band_keys, measured.has_signature),
-        "num_shingles": pa.array(measured.num_shingles),
+    return texts, measured, annotated
+
+
+def _for_dedup(
+    texts: pa.StringArray, declared: list[str | None], settings: AnnotateSettings
+) -> tuple[pa.StringArray, dict[str, pa.Array], SketchedTexts]:
+    """The same, but only what deduplication needs; every document counts as equally good."""
+    data, offsets_N1 = buffers(texts)
+    sketched = sketch_texts(
+        data,
+        offsets_N1,
+        num_bands=settings.num_bands,
+        rows_per_band=settings.rows_per_band,
+        seed=settings.seed,
+    )
+    measured = {
+        s.LOCALE: pa.array([wanted or UNDETERMINED for wanted in declared], pa.string()),
+        s.QUALITY: pa.array(np.zeros(len(texts), np.float32)),
+        "num_chars": pa.array(sketched.num_chars),
+        "num_bytes": pa.array(np.diff(offsets_N1)),
     }
-    return Annotated(pa.RecordBatch.from_pydict(columns), pa.RecordBatch.from_pydict(signatures), repaired)
+    return texts, measured, sketched
 
 
 def _constant(value: str, size: int) -> pa.Array:
@@ -183,10 +229,10 @@ def _fixed_size_binary(hash_N2: npt.NDArray[np.uint64]) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(16), len(contiguous), [None, pa.py_buffer(contiguous)])
 
 
-def _lists(keys_NB: npt.NDArray[np.int64], valid_N: npt.NDArray[np.bool_]) -> pa.Array:
-    """One list of band keys per document; null where there is no signature."""
-    num_bands = keys_NB.shape[1]
-    offsets = np.arange(len(keys_NB) + 1, dtype=np.int32) * num_bands
-    return pa.ListArray.from_arrays(
-        pa.array(offsets), pa.array(np.ascontiguousarray(keys_NB).ravel()), mask=pa.array(~valid_N)
+def _keys(keys_NB: npt.NDArray[np.int64], valid_N: npt.NDArray[np.bool_]) -> pa.Array:
+    """The band keys of each document, as the bytes of 64-bit numbers; null where there is no signature."""
+    contiguous = np.ascontiguousarray(keys_NB)
+    validity = pa.array(valid_N).buffers()[1]
+    return pa.Array.from_buffers(
+        pa.binary(8 * contiguous.shape[1]), len(contiguous), [validity, pa.py_buffer(contiguous)]
     )

@@ -16,8 +16,8 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.annotate.arrow_pass import AnnotateSettings, annotate_documents
 from dataprep.locales import UNDETERMINED, canonical_language
-from dataprep.parts import PartWriter, part_name
-from dataprep.sources.record import Document, Malformed, Split
+from dataprep.parts import COMPRESSION, PartWriter, part_name
+from dataprep.sources.record import Columns, Document, Malformed, Split
 from dataprep.sources.registry import READERS
 
 _LOW_CARDINALITY: Final = [s.SOURCE, s.FILE, s.LANGUAGE, s.LOCALE, s.DETECTED, s.FORM, s.PART]
@@ -78,7 +78,8 @@ def run_read_task(
 
     Args:
         task: what to read.
-        run_dir: run folder; the task writes `documents/`, `dedup/signatures/` and `quarantine/` parts under it.
+        run_dir: run folder; the task writes `documents/`, `dedup/signatures/` and `quarantine/` parts under it,
+            and `dedup/minhash/` ones if the signatures are MinHash objects.
         settings: algorithm settings of the pass.
         batch_bytes: about how much text is held in memory at a time; does not change what is written but for the
             size of row groups.
@@ -87,19 +88,28 @@ def run_read_task(
         The task's counts.
     """
     result = TaskResult(task.part)
+    # Text that is only compared is read twice and then thrown away: speed over size.
+    of_documents = COMPRESSION if settings.everything else "lz4"
     rows = text_bytes = repaired = 0
     name = part_name(task.part)
     documents = PartWriter(
         files.join(run_dir, "documents", name),
         group_bytes=_ROW_GROUP_BYTES,
+        compression=of_documents,
         use_dictionary=_LOW_CARDINALITY,
         write_statistics=[s.PART, s.ROW],
     )
     signatures = PartWriter(
-        files.join(run_dir, "dedup", "signatures", name), group_bytes=_ROW_GROUP_BYTES, use_dictionary=False
+        files.join(run_dir, "dedup", "signatures", name),
+        group_bytes=_ROW_GROUP_BYTES,
+        compression="none",  # hashes do not compress
+        use_dictionary=False,
+    )
+    minhashes = PartWriter(
+        files.join(run_dir, "dedup", "minhash", name), group_bytes=_ROW_GROUP_BYTES, use_dictionary=False
     )
     quarantine = PartWriter(files.join(run_dir, "quarantine", name))
-    writers = (documents, signatures, quarantine)
+    writers = (documents, signatures, minhashes, quarantine)
     try:
         for split in task.splits:
             for batch, malformed in _batches(split, batch_bytes):
@@ -122,6 +132,8 @@ def run_read_task(
                 )
                 documents.write(annotated.documents)
                 signatures.write(annotated.signatures)
+                if annotated.minhashes is not None:
+                    minhashes.write(annotated.minhashes)
                 locales = annotated.documents.column(s.LOCALE).to_pylist()
                 result.read.update((split.source, split.file, locale) for locale in locales)
                 rows += len(batch)
@@ -136,12 +148,19 @@ def run_read_task(
     return TaskResult(task.part, result.read, result.quarantined, rows, text_bytes, repaired)
 
 
-def _batches(split: Split, batch_bytes: int) -> Iterator[tuple[list[Document], list[Malformed]]]:
+def _batches(split: Split, batch_bytes: int) -> Iterator[tuple[list[Document] | Columns, list[Malformed]]]:
     """The split's records in batches of bounded size."""
+    reader = READERS[split.format]
     documents: list[Document] = []
     malformed: list[Malformed] = []
     held = 0
-    for record in READERS[split.format].read(split):
+    for record in (reader.read_columns or reader.read)(split):
+        if isinstance(record, Columns):
+            if documents or malformed:
+                yield documents, malformed
+                documents, malformed, held = [], [], 0
+            yield record, []
+            continue
         if isinstance(record, Document):
             documents.append(record)
             held += len(record.text)

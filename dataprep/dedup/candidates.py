@@ -2,52 +2,102 @@
 
 A band key is a hash of one band of the signature (Leskovec et al. 2020, section 3.4). All documents of a bucket are
 compared with one of them, the centre, so a bucket of n documents gives n - 1 pairs and never n². The centre is the
-document that the keep rule would keep, so most edges already join a copy to the original.
+first in the keep order, so most edges already join a copy to the original.
 """
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+from typing import Final, NamedTuple
 
-from dataprep import schema as s
-from dataprep.dedup.exact import KEEP_KEY
+import numpy as np
 
-CENTRE = "centre"
-BAND_KEY = "band_key"
-BUCKET_SIZE = "bucket_size"
+from dataprep.dedup.exact import run_starts
+from dataprep.dedup.exchange import Records
+from dataprep.dedup.nodes import Longs, Words
+
+# A band key on its way to its bucket: `key`, and the document's place in the keep order (`rank`, then the first 64
+# bits of its doc_id), and its node.
+KEY_RECORD: Final = np.dtype([("key", "<i8"), ("rank", "<u8"), ("id", "<u8"), ("node", "<i8")])
 
 
-def buckets(representatives: DataFrame) -> DataFrame:
-    """Every document with each of its band keys: one row per (document, band), for buckets of two and more.
+class Buckets(NamedTuple):
+    """Buckets that earlier runs filled: those of a signature index, ascending by `key` as an unsigned number.
+
+    Attributes:
+        key: band keys, distinct, int64.
+        centre: of each bucket, as a KEY_RECORD.
+        size: documents in each.
+    """
+
+    key: Longs
+    centre: Records
+    size: Longs
+
+
+class Stars(NamedTuple):
+    """What the buckets of a slot propose.
+
+    Attributes:
+        member: KEY_RECORDs of all documents that are compared with their bucket's centre.
+        centre: KEY_RECORDs of these centres, row by row.
+        key: distinct band keys of the slot, ascending as unsigned numbers.
+        first: KEY_RECORD of each key's own first document: its centre, unless an earlier run knew the key.
+        centre_of: KEY_RECORD of each key's centre.
+        size: own documents of each key.
+        total: size, earlier runs included.
+        skipped: own documents of each key beyond the cap, which are not compared.
+    """
+
+    member: Records
+    centre: Records
+    key: Longs
+    first: Records
+    centre_of: Records
+    size: Longs
+    total: Longs
+    skipped: Longs
+
+
+def band_records(keys_NB: Longs, rank_N: Words, id_N: Words, node_N: Longs) -> Records:
+    """One KEY_RECORD per document and band, document by document."""
+    size, bands = keys_NB.shape
+    records = np.empty((size, bands), KEY_RECORD)
+    records["key"] = keys_NB
+    for name, values in (("rank", rank_N), ("id", id_N), ("node", node_N)):
+        records[name] = values[:, None]
+    return records.reshape(-1)
+
+
+def stars(records: Records, *, cap: int, known: Buckets | None = None) -> Stars:
+    """Group one slot's band keys into buckets and compare each document with its bucket's centre.
 
     Args:
-        representatives: `node`, `keep_key`, `band_keys`; documents without a signature are left out.
-
-    Returns:
-        `band_key`, `node`, `centre` (node of the bucket's centre), `bucket_size`.
+        records: KEY_RECORDs, all of any of their keys.
+        cap: how many documents of a bucket are compared: the first in the keep order, those of earlier runs first.
+            Which ones are left out therefore does not depend on the documents behind them.
+        known: buckets of earlier runs. Their centres stay.
     """
-    # The order within a bucket is packed into one number, because a window over structs costs twice the time:
-    # priority (7 bits), quality in thousandths (10 bits), length in characters (46 bits); ties go to the lower node.
-    key = F.col(KEEP_KEY)
-    rank = (
-        F.shiftleft(key["priority"].cast("long"), 56)
-        + F.shiftleft((F.lit(1000) + F.round(key["minus_quality"] * 1000)).cast("long"), 46)
-        + (F.lit((1 << 46) - 1) + key["minus_length"].cast("long"))
+    records = records[np.argsort(records["key"].view(np.uint64), kind="stable")]
+    starts = np.flatnonzero(run_starts(records["key"]))
+    size = np.diff(np.append(starts, len(records)))
+    bucket = np.repeat(np.arange(len(starts)), size)
+    shared = np.flatnonzero(size[bucket] > 1)
+    # Only buckets of two and more need their documents in order.
+    inner = np.lexsort(
+        (records["node"][shared], records["id"][shared], records["rank"][shared], bucket[shared])
     )
-    in_bucket = Window.partitionBy(BAND_KEY)
-    return (
-        representatives.where(F.col(s.BAND_KEYS).isNotNull())
-        .select(s.NODE, rank.alias("rank"), F.explode(s.BAND_KEYS).alias(BAND_KEY))
-        .withColumn(BUCKET_SIZE, F.count(F.lit(1)).over(in_bucket))
-        .withColumn(CENTRE, F.min(F.struct("rank", s.NODE)).over(in_bucket)[s.NODE])
-        .where(F.col(BUCKET_SIZE) > 1)
-        .select(BAND_KEY, s.NODE, CENTRE, BUCKET_SIZE)
-    )
-
-
-def candidate_pairs(in_buckets: DataFrame) -> DataFrame:
-    """Distinct star edges: `node`, `centre`, `bands_matched` (buckets in which the centre is this document's)."""
-    return (
-        in_buckets.where(F.col(s.NODE) != F.col(CENTRE))
-        .groupBy(s.NODE, CENTRE)
-        .agg(F.count(F.lit(1)).cast("int").alias(s.BANDS_MATCHED))
-    )
+    records[shared] = records[shared][inner]
+    key = records["key"][starts]
+    position = np.arange(len(records)) - starts[bucket]
+    first = records[starts]
+    before = np.zeros(len(starts), np.int64)
+    centre = first.copy()
+    if known is not None and len(known.key) and len(key):
+        place = np.searchsorted(known.key.view(np.uint64), key.view(np.uint64))
+        place[place == len(known.key)] = 0
+        met = known.key[place] == key
+        before[met] = known.size[place[met]]
+        centre[met] = known.centre[place[met]]
+    total = before + size
+    position += before[bucket]
+    compared = (position > 0) & (position < cap)
+    over = np.bincount(bucket[position >= cap], minlength=len(starts)).astype(np.int64)
+    return Stars(records[compared], centre[bucket[compared]], key, first, centre, size, total, over)

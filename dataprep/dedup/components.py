@@ -1,19 +1,12 @@
-"""Connected components of the verified pairs.
+"""Connected components of a graph that is too large for one task.
 
-Up to some millions of edges one task runs a union-find over the whole edge list (SciPy). Above, the alternating
-large-star and small-star operations of Kiveris et al. 2014 ("Connected components in MapReduce and beyond", section 4)
-run as DataFrame joins; every iteration is written to Parquet, which cuts the lineage and survives a lost executor.
-Both give the same table, and both are checked: a component is named after its smallest node, and no edge leaves one.
+The alternating large-star and small-star operations of Kiveris et al. 2014 ("Connected components in MapReduce and
+beyond", section 4) run as DataFrame joins; every iteration is written to Parquet, which cuts the lineage and survives a
+lost executor. The result is checked: a component is named after its smallest node, and no edge leaves one.
 """
 
-from collections.abc import Iterator
-
-import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components as scipy_components
 
 from dataprep import files
 from dataprep import schema as s
@@ -26,13 +19,12 @@ class ComponentsError(RuntimeError):
     """The components do not satisfy their post-conditions: a bug or a lost file, never bad input."""
 
 
-def connected_components(edges: DataFrame, work_dir: str, *, local_edges: int) -> DataFrame:
+def connected_components(edges: DataFrame, work_dir: str) -> DataFrame:
     """Component of every node that has an edge. Starts Spark jobs.
 
     Args:
         edges: `left` and `right`, 64-bit nodes; no self-loops; direction and repeats do not matter.
         work_dir: folder for the result and the iterations.
-        local_edges: up to so many edges, one task does the work.
 
     Returns:
         `node` and `component`, the smallest node that can be reached from it; read back from Parquet.
@@ -40,34 +32,11 @@ def connected_components(edges: DataFrame, work_dir: str, *, local_edges: int) -
     Raises:
         ComponentsError: a post-condition fails.
     """
-    spark = edges.sparkSession
     path = files.join(work_dir, "result")
-    if edges.count() <= local_edges:
-        edges.coalesce(1).mapInArrow(_union_find, f"{s.NODE} long, {COMPONENT} long").write.parquet(
-            files.spark_path(path)
-        )
-    else:
-        _alternating_stars(spark, edges, work_dir).write.parquet(files.spark_path(path))
-    components = spark.read.parquet(files.spark_path(path))
+    _alternating_stars(edges.sparkSession, edges, work_dir).write.parquet(files.spark_path(path))
+    components = edges.sparkSession.read.parquet(files.spark_path(path))
     _check(edges, components)
     return components
-
-
-def _union_find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    table = pa.Table.from_batches(batches, pa.schema([("left", pa.int64()), ("right", pa.int64())]))
-    ends_2E = np.concatenate([table["left"].to_numpy(), table["right"].to_numpy()])
-    if not len(ends_2E):
-        return
-    nodes_N, index_2E = np.unique(ends_2E, return_inverse=True)
-    left_E, right_E = np.split(index_2E, 2)
-    size = len(nodes_N)
-    graph = coo_array((np.ones(len(left_E), np.int8), (left_E, right_E)), shape=(size, size))
-    _, label_N = scipy_components(graph, directed=False)
-    # Nodes are in ascending order, so the first node of each label is its smallest.
-    _, first = np.unique(label_N, return_index=True)
-    yield pa.RecordBatch.from_arrays(
-        [pa.array(nodes_N), pa.array(nodes_N[first][label_N])], [s.NODE, COMPONENT]
-    )
 
 
 def _alternating_stars(spark: SparkSession, edges: DataFrame, work_dir: str) -> DataFrame:

@@ -1,213 +1,434 @@
-"""Deduplication from start to end: documents that passed the rules in, decisions and their statistics out."""
+"""Deduplication from start to end: documents that passed the rules in, decisions and their statistics out.
 
+documents ─ by content hash → copies collapsed ─ by band key → stars
+          ─ by part → shingles ─ by centre → exact similarities ─→ pairs                  one Spark job
+pairs, copies ─ by cluster → the keep rule ─→ decisions                                   one Spark job
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Final
 
-from pyspark.sql import DataFrame, SparkSession
+import numpy as np
+import pyarrow.parquet as pq
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
-from dataprep.dedup.candidates import BAND_KEY, BUCKET_SIZE, CENTRE, buckets, candidate_pairs
-from dataprep.dedup.components import connected_components
-from dataprep.dedup.exact import KEEP_KEY, add_keep_key, exact_copies
-from dataprep.dedup.keep import decisions, members_and_canonical
-from dataprep.dedup.verify import shingles, with_jaccard
+from dataprep.dedup import index
+from dataprep.dedup.candidates import KEY_RECORD
+from dataprep.dedup.components import COMPONENT, connected_components
+from dataprep.dedup.exact import document_records
+from dataprep.dedup.exchange import PACKED_SCHEMA, SLOT, exchanged, num_slots
+from dataprep.dedup.finish import COPY, EARLIER, FINISH_SCHEMA, KIND, PAIR, added_counts, finish, finish_files
+from dataprep.dedup.index import Segment
+from dataprep.dedup.keep import KEEPER, REMOVED, RESOLVED_SCHEMA
+from dataprep.dedup.nodes import first_node, part_of, row_of
+from dataprep.dedup.tasks import (
+    COPIES_SCHEMA,
+    LARGEST_BUCKETS,
+    Work,
+    collapse_copies,
+    find_stars,
+    send_documents,
+    send_keys,
+    send_parts,
+    write_segment_seconds,
+    write_segment_texts,
+)
+from dataprep.dedup.verify import CENTRE, REQUESTS_SCHEMA, Thresholds, compared_pairs, shingle_sets
 from dataprep.filter.rules import mark_documents
-from dataprep.parts import texts_at
-from dataprep.tables import write_parts
+from dataprep.parts import part_number, texts_at
 
-_LARGEST_BUCKETS: Final = 20
 _EXCERPT_CHARACTERS: Final = 300
-_HISTOGRAM_BINS: Final = 20
+_SECOND_FIELDS: Final = f"band_key long, rank long, id long, {s.NODE} long"
+_OWN_TEXT_FIELDS: Final = (
+    f"{SLOT} int, hash_high long, hash_low long, {s.NODE} long, rank long, id long, {s.DOC_ID} string, "
+    f"{s.SOURCE} string"
+)
 
 
-def run_dedup(spark: SparkSession, config: PrepareConfig, run_dir: str, *, partitions: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The signature index of a run.
+
+    Attributes:
+        before: segments of earlier runs.
+        settings: what makes signatures comparable; see `index.signature_settings`.
+        fingerprint: hash of everything that this run's result depends on.
+    """
+
+    before: list[Segment]
+    settings: dict[str, Any]
+    fingerprint: str
+
+
+def run_dedup(
+    spark: SparkSession,
+    config: PrepareConfig,
+    run_dir: str,
+    *,
+    documents: int,
+    partitions: int,
+    signature_index: Index | None = None,
+) -> dict[str, Any]:
     """Write `dedup/pairs`, `dedup/clusters` and `dedup/decisions`; the counts for the stage record.
 
     Every intermediate table goes to Parquet under `dedup/work`, which is removed at the end: plans stay short, and
     nothing is computed twice.
+
+    Args:
+        spark: the session.
+        config: settings.
+        run_dir: run folder with `documents/` and `dedup/signatures/`.
+        documents: rows in `documents/`.
+        partitions: tasks of a shuffle.
+        signature_index: what `config.dedup_index` holds; the run is added to it.
     """
-    settings = config.near_dedup
-    documents_dir = files.join(run_dir, "documents")
-    work = files.join(run_dir, "dedup", "work")
-    pairs_dir = files.join(run_dir, "dedup", "pairs")
+    return _Deduplication(spark, config, run_dir, documents, partitions, signature_index).run()
 
-    def materialised(frame: DataFrame, name: str) -> DataFrame:
-        path = files.join(work, name)
-        frame.write.parquet(files.spark_path(path))
-        return spark.read.parquet(files.spark_path(path))
 
-    priorities = {source.name: source.priority for source in config.sources}
-    candidates = (
-        mark_documents(spark.read.parquet(files.spark_path(documents_dir)), config)
-        .where(F.col(s.DROP_REASON).isNull())
-        .transform(add_keep_key, priorities)
-        .select(s.DOC_ID, s.SOURCE, s.FILE, s.PART, s.ROW, s.CONTENT_HASH, KEEP_KEY)
-    )
-    copies = materialised(exact_copies(candidates), "copies")
-    same_text = _same_text(spark.read.parquet(files.spark_path(documents_dir)), sorted(priorities))
+class _Deduplication:
+    """One run of deduplication: its settings, its folders, and its steps."""
 
-    signatures = spark.read.parquet(files.spark_path(files.join(run_dir, "dedup", "signatures"))).drop(
-        s.DOC_ID
-    )
-    representatives = materialised(
-        copies.where("copy = 1").hint("shuffle_hash").join(signatures, [s.PART, s.ROW], how="inner"),
-        "representatives",
-    )
-    _check_nodes(representatives)
+    def __init__(
+        self,
+        spark: SparkSession,
+        config: PrepareConfig,
+        run_dir: str,
+        documents: int,
+        partitions: int,
+        signature_index: Index | None,
+    ) -> None:
+        self._spark = spark
+        self._config = config
+        self._settings = config.near_dedup
+        self._run_dir = run_dir
+        self._documents = documents
+        self._partitions = partitions
+        self._index = signature_index
+        before = signature_index.before if signature_index else []
+        self._segment = len(before)
+        self._documents_dirs = [each.documents_dir for each in before] + [self._at("documents")]
+        cores = spark.sparkContext.defaultParallelism
+        bands = self._settings.num_bands
+        priorities = {source.name: source.priority for source in config.sources}
+        self._work = Work(
+            signatures_dir=self._at("dedup", "signatures"),
+            work_dir=self._at("dedup", "work"),
+            segment_dir=self._at(index.FOLDER) if signature_index else None,
+            segment=self._segment,
+            before=tuple(before),
+            sources={name: (number, priorities[name]) for number, name in enumerate(sorted(priorities))},
+            num_bands=bands,
+            slice_fraction=self._settings.slice_fraction,
+            cap=self._settings.max_bucket_size,
+            text_slots=num_slots(documents, document_records(bands).itemsize, cores),
+            key_slots=num_slots(documents * bands, KEY_RECORD.itemsize, cores),
+        )
 
-    in_buckets = materialised(buckets(representatives), "buckets")
-    candidate = materialised(candidate_pairs(in_buckets), "candidates")
-    ends = candidate.select(F.explode(F.array(s.NODE, CENTRE)).alias(s.NODE)).distinct()
-    wanted = ends.join(representatives.select(s.NODE, s.PART, s.ROW), s.NODE, how="inner")
-    shingle_sets = materialised(shingles(wanted, documents_dir, partitions=partitions), "shingles")
-    with_jaccard(candidate, shingle_sets).write.parquet(files.spark_path(pairs_dir))
-    pairs = spark.read.parquet(files.spark_path(pairs_dir))
-    verified = pairs.where(F.col(s.JACCARD) >= settings.min_jaccard)
+    def run(self) -> dict[str, Any]:
+        """All steps; the counts."""
+        pairs = self._pairs()
+        texts = self._text_counts()
+        with ThreadPoolExecutor(1) as pool:
+            buckets = pool.submit(self._bucket_counts)  # reads the texts of a few examples, meanwhile
+            resolved = self._finished(pairs, texts["exact_copies"])
+        counts = files.list_files(files.join(self._work.work_dir, "finish-counts"), ".json")
+        added = added_counts([files.read_json(path) for path in counts])
+        if self._index is not None:
+            self._write_segment(self._index, resolved)
+        settings = self._settings
+        result = {
+            **texts,
+            **added,
+            **buckets.result(),
+            "earlier_segments": self._segment,
+            "preset": settings.preset,
+            "verify": settings.verify,
+            "num_bands": settings.num_bands,
+            "rows_per_band": settings.rows_per_band,
+            "min_jaccard": settings.min_jaccard,
+            "min_containment": settings.min_containment,
+            "slice_fraction": settings.slice_fraction,
+            "max_bucket_size": settings.max_bucket_size,
+        }
+        files.remove_tree(self._work.work_dir)
+        return result
 
-    components = connected_components(
-        verified.select(F.col(s.NODE).alias("left"), F.col(CENTRE).alias("right")),
-        files.join(work, "components"),
-        local_edges=config.engine.local_components_edges,
-    )
-    members = materialised(members_and_canonical(components, representatives), "members")
-    known = members.join(pairs, [s.NODE, CENTRE], how="inner")
-    unknown = members.join(pairs.select(s.NODE, CENTRE), [s.NODE, CENTRE], how="left_anti")
-    # A member whose bucket had another centre has not met the kept document yet; it does now.
-    met = with_jaccard(unknown.withColumn(s.BANDS_MATCHED, F.lit(0)), shingle_sets)
-    judged = materialised(known.unionByName(met), "judged")
-    write_parts(
-        judged.select(
+    # --- steps -----------------------------------------------------------------------------------------------------
+
+    def _pairs(self) -> DataFrame:
+        """Collapse copies, fill buckets, draw stars, compare: one job."""
+        work = self._work
+        by_text = exchanged(self._sent(), work.text_slots)
+        by_key = exchanged(by_text.mapInArrow(collapse_copies(work), PACKED_SCHEMA), work.key_slots)
+        pairs = compared_pairs(
+            by_key.mapInArrow(find_stars(work), REQUESTS_SCHEMA),
+            self._documents_dirs,
+            self._thresholds(),
+            partitions=self._partitions,
+            seconds_dir=files.join(work.work_dir, "seconds") if self._index is not None else None,
+        )
+        return self._written(pairs, self._at("dedup", "pairs"))
+
+    def _sent(self) -> DataFrame:
+        """All documents with their signatures, packed by content hash."""
+        folder = self._at("documents")
+        if self._config.measure == "dedup":
+            parts = [(part_number(path),) for path in files.list_files(folder, ".parquet")]
+            numbers = self._spark.createDataFrame(
+                self._spark.sparkContext.parallelize(parts, len(parts)), f"{s.PART} int"
+            )
+            return numbers.mapInArrow(send_parts(self._work, folder), PACKED_SCHEMA)
+        marked = mark_documents(self._spark.read.parquet(files.spark_path(folder)), self._config)
+        rows = marked.select(
             s.DOC_ID,
-            s.CLUSTER_ID,
-            s.JACCARD,
-            s.BANDS_MATCHED,
-            (F.col(s.JACCARD) >= settings.min_jaccard).alias("removed"),
-        ),
-        files.join(run_dir, "dedup", "clusters"),
-        order_by=[s.DOC_ID],
-    )
-    kept_source = representatives.select(F.col(s.NODE).alias(CENTRE), F.col(s.SOURCE).alias("kept_source"))
-    near = judged.where(F.col(s.JACCARD) >= settings.min_jaccard).join(kept_source, CENTRE, how="inner")
-
-    decided = materialised(decisions(copies, near), "decisions")
-    removed = write_parts(
-        decided, files.join(run_dir, "dedup", "decisions"), order_by=[s.DOC_ID, s.PART, s.ROW]
-    )
-    counts = _counts(
-        copies, representatives, in_buckets, pairs, components, judged, decided, config, documents_dir
-    )
-    files.remove_tree(work)
-    return {**counts, "same_text": same_text, "decisions": removed}
-
-
-def _same_text(documents: DataFrame, names: list[str]) -> list[list[Any]]:
-    """What the sources share word for word, rejected documents included: sources, texts, documents with these texts."""
-    # A bit per source: a set of names would need an object per group, a number is aggregated in place.
-    bit = F.create_map(*[F.lit(item) for index, name in enumerate(names) for item in (name, 1 << index)])
-    shared = (
-        documents.where("num_chars > 0")
-        .groupBy(s.CONTENT_HASH)
-        .agg(
-            F.count(F.lit(1)).alias("documents"), F.bit_or(bit[F.col(s.SOURCE)].cast("long")).alias("sources")
+            s.CONTENT_HASH,
+            s.SOURCE,
+            s.QUALITY,
+            F.col("num_chars").cast("long").alias("num_chars"),
+            F.xxhash64(s.FILE).alias(s.FILE),
+            s.PART,
+            s.ROW,
+            F.col(s.DROP_REASON).isNotNull().alias("rejected"),
         )
-        .where("documents > 1")
-        .groupBy("sources")
-        .agg(F.count(F.lit(1)).alias("texts"), F.sum("documents").alias("documents"))
-    )
-    found = [
-        [
-            "+".join(name for index, name in enumerate(names) if row["sources"] >> index & 1),
-            row["texts"],
-            row["documents"],
+        return rows.mapInArrow(send_documents(self._work), PACKED_SCHEMA)
+
+    def _thresholds(self) -> Thresholds:
+        settings = self._settings
+        return Thresholds(settings.min_jaccard, settings.min_containment, settings.verify)
+
+    def _finished(self, pairs: DataFrame, num_copies: int) -> DataFrame:
+        """Settle the clusters: `dedup/decisions` and `dedup/clusters` written."""
+        work_dir = self._work.work_dir
+        task = finish(
+            self._at("dedup"),
+            files.join(work_dir, "finish-counts"),
+            shingle_sets(self._documents_dirs),
+            self._thresholds(),
+            first_node(self._segment),
+        )
+        for name in ("decisions", "clusters"):
+            files.make_folder(self._at("dedup", name))
+        small = (
+            _rows_of(self._at("dedup", "pairs")) + num_copies <= self._config.engine.local_components_edges
+        )
+        if small and self._index is None:
+            # One task, which reads the tables itself: planning a query would take longer than the work.
+            number = self._spark.createDataFrame([(0,)], "number int").coalesce(1)
+            read = finish_files(task, self._at("dedup", "pairs"), files.join(work_dir, "copies"))
+            resolved = number.mapInArrow(read, RESOLVED_SCHEMA)
+            resolved.agg(F.count(F.lit(1))).collect()
+            return resolved
+        copies = self._copies()
+        rows = pairs.withColumn(KIND, F.lit(PAIR))
+        earlier = self._touched(pairs, copies)
+        if earlier is not None:
+            rows = rows.unionByName(earlier.withColumn(KIND, F.lit(EARLIER)))
+        rows = rows.unionByName(copies.withColumn(KIND, F.lit(COPY)), allowMissingColumns=True)
+        rows = rows.select(*[field.split()[0] for field in FINISH_SCHEMA.split(", ")])
+        if small:
+            routed = rows.coalesce(1)
+        else:
+            edges = pairs.where(self._similar()).select(s.NODE, CENTRE)
+            if earlier is not None:
+                edges = edges.unionByName(earlier.select(s.NODE, CENTRE))
+            ends = edges.select(F.col(s.NODE).alias("left"), F.col(CENTRE).alias("right"))
+            components = connected_components(ends, files.join(work_dir, "components"))
+            named = components.withColumnRenamed(s.NODE, CENTRE)
+            # A pair that is not similar is only counted, a copy goes with what it is a copy of.
+            routed = (
+                rows.join(named, CENTRE, how="left")
+                .repartition(self._partitions, F.coalesce(COMPONENT, CENTRE))
+                .drop(COMPONENT)
+                .select(*rows.columns)
+            )
+        return self._written(routed.mapInArrow(task, RESOLVED_SCHEMA), work_dir, "resolved")
+
+    def _similar(self) -> Column:
+        """Whether a pair is verified."""
+        settings = self._settings
+        if not settings.verify:
+            return F.lit(True)
+        enough = F.col(s.JACCARD) >= settings.min_jaccard
+        if settings.min_containment is not None:
+            enough |= F.col(s.CONTAINMENT) >= settings.min_containment
+        return enough
+
+    def _copies(self) -> DataFrame:
+        """Copies of texts, with what represents each, as pairs."""
+        copies = self._read(files.join(self._work.work_dir, "copies"), COPIES_SCHEMA)
+        if (known := self._earlier()) is not None:
+            named = known.select(
+                F.col(s.NODE).alias("representative"),
+                F.col(s.DOC_ID).alias("earlier_id"),
+                F.col(s.SOURCE).alias("earlier_source"),
+            )
+            copies = (
+                copies.join(named, "representative", how="left")
+                .withColumn("representative_id", F.coalesce("earlier_id", "representative_id"))
+                .withColumn("representative_source", F.coalesce("earlier_source", "representative_source"))
+            )
+        return copies.select(
+            s.NODE,
+            F.col("representative").alias(CENTRE),
+            s.DOC_ID,
+            s.SOURCE,
+            F.col("representative_id").alias(f"centre_{s.DOC_ID}"),
+            F.col("representative_source").alias(f"centre_{s.SOURCE}"),
+        )
+
+    def _touched(self, pairs: DataFrame, copies: DataFrame) -> DataFrame | None:
+        """What earlier runs made of the documents that this run's meet, as pairs with who stayed in their place."""
+        known = self._earlier()
+        if known is None:
+            return None
+        own = first_node(self._segment)
+        met = pairs.where(self._similar()).select(CENTRE).unionByName(copies.select(CENTRE))
+        wanted = met.where(F.col(CENTRE) < own).select(F.col(CENTRE).alias(s.NODE)).distinct()
+        return _as_pairs(known.where(F.col(KEEPER).isNotNull()).join(wanted, s.NODE, how="left_semi"))
+
+    def _earlier(self) -> DataFrame | None:
+        """Documents of earlier runs that represent a text; null where there are none."""
+        if self._index is None or not self._index.before:
+            return None
+        tables = [self._read(each.table(index.TEXTS), index.TEXT_FIELDS) for each in self._index.before]
+        return reduce(DataFrame.unionByName, tables)
+
+    def _write_segment(self, signature_index: Index, resolved: DataFrame) -> None:
+        """Add this run to the index: its texts with what became of them, and second centres; keys are there already."""
+        work = self._work
+        names = [field.split()[0] for field in index.TEXT_FIELDS.split(", ")]
+        own = self._read(files.join(work.work_dir, index.TEXTS), _OWN_TEXT_FIELDS)
+        outcome = resolved.where(REMOVED).select(s.NODE, *[name for name in names if name not in own.columns])
+        texts = own.join(outcome, s.NODE, how="left").select(SLOT, *names)
+        texts = texts.repartitionById(work.text_slots, SLOT).mapInArrow(
+            write_segment_texts(work), "rows long"
+        )
+        seconds = self._read(files.join(work.work_dir, "seconds"), _SECOND_FIELDS)
+        seconds = exchanged(seconds.mapInArrow(send_keys(work.key_slots), PACKED_SCHEMA), work.key_slots)
+        texts.unionByName(seconds.mapInArrow(write_segment_seconds(work), "rows long")).agg(
+            F.sum("rows")
+        ).collect()
+        for name in (index.TEXTS, index.KEYS, index.SECOND):
+            files.make_folder(self._at(index.FOLDER, name))
+        slots = {index.TEXTS: work.text_slots, index.KEYS: work.key_slots, index.SECOND: work.key_slots}
+        assert self._config.dedup_index is not None
+        index.commit(
+            self._config.dedup_index,
+            signature_index.before,
+            run_dir=self._run_dir,
+            settings=signature_index.settings,
+            content={"slots": slots, "documents": self._documents, "run": signature_index.fingerprint},
+        )
+
+    # --- figures ---------------------------------------------------------------------------------------------------
+
+    def _text_counts(self) -> dict[str, Any]:
+        """What the tasks that collapsed the copies counted, summed over slots."""
+        totals = Counter[str]()
+        shared: dict[int, Counter[str]] = {}
+        for path in files.list_files(files.join(self._work.work_dir, "copies-counts"), ".json"):
+            counts = files.read_json(path)
+            for bits, texts, documents in counts.pop("same_text"):
+                shared.setdefault(bits, Counter()).update(texts=texts, documents=documents)
+            totals.update(counts)
+        names = self._work.source_names
+        same_text = [
+            [
+                "+".join(name for number, name in enumerate(names) if bits >> number & 1),
+                count["texts"],
+                count["documents"],
+            ]
+            for bits, count in shared.items()
         ]
-        for row in shared.collect()
-    ]
-    return sorted(found)
+        keys = ("documents", "exact_copies", "exact_clusters", "short_documents")
+        return {key: totals[key] for key in keys} | {"same_text": sorted(same_text)}
+
+    def _bucket_counts(self) -> dict[str, Any]:
+        """The largest buckets with the beginning of a text, one per document, and those over the cap."""
+        rows: list[dict[str, Any]] = []
+        for path in files.list_files(files.join(self._work.work_dir, "buckets"), ".parquet"):
+            with files.open_binary(path) as file:
+                rows += pq.read_table(file).to_pylist()
+        rows.sort(key=lambda row: (-row["size"], row["band_key"]))
+        over = [row for row in rows if row["skipped"]]
+        largest: dict[int, int] = {}
+        for row in rows:
+            if len(largest) == LARGEST_BUCKETS:
+                break
+            largest.setdefault(row[s.NODE], row["size"])
+        texts = self._texts(list(largest))
+        capped: dict[int, tuple[int, int]] = {}
+        for row in over[:LARGEST_BUCKETS]:
+            capped.setdefault(row[s.NODE], (row["size"], row["skipped"]))
+        capped_texts = self._texts(list(capped))
+        return {
+            # By size and text: equal sizes must not follow the order of keys of other documents.
+            "largest_buckets": sorted(
+                ([size, texts[node]] for node, size in largest.items()), key=lambda row: (-row[0], row[1])
+            ),
+            "capped_buckets": len(over),
+            "capped_comparisons": sum(row["skipped"] for row in over),
+            "capped_examples": [[*sizes, capped_texts[node]] for node, sizes in capped.items()],
+        }
+
+    def _texts(self, places: Sequence[int]) -> dict[int, str]:
+        """Beginnings of the texts of nodes of this run."""
+        if not places:
+            return {}
+        nodes = np.array(places, np.int64)
+        own = list(zip(part_of(nodes).tolist(), row_of(nodes).tolist(), strict=True))
+        found = texts_at(self._at("documents"), own)
+        return {node: found[place][:_EXCERPT_CHARACTERS] for node, place in zip(places, own, strict=True)}
+
+    # --- tables -------------------------------------------------------------------------------------------------------
+
+    def _at(self, *names: str) -> str:
+        return files.join(self._run_dir, *names)
+
+    def _written(self, frame: DataFrame, *path: str) -> DataFrame:
+        """The frame, written to Parquet and read back."""
+        target = files.spark_path(files.join(*path))
+        frame.write.parquet(target)
+        return self._spark.read.schema(frame.schema).parquet(target)
+
+    def _read(self, path: str, schema: str) -> DataFrame:
+        """A table whose files tasks wrote by themselves; empty where none had a row."""
+        if not files.list_files(path, ".parquet"):
+            return self._spark.createDataFrame([], schema)
+        return self._spark.read.schema(schema).parquet(files.spark_path(path))
 
 
-def _check_nodes(representatives: DataFrame) -> None:
-    """Two documents with the same 63-bit node would be taken for one; the chance is 0.05 at 10**9 documents."""
-    row = representatives.groupBy(s.NODE).count().agg(F.max("count").alias("most")).first()
-    if row is not None and (row["most"] or 0) > 1:
-        raise RuntimeError(
-            "two documents share their 63-bit graph node; change the source name of one to tell them apart"
-        )
+def _rows_of(folder: str) -> int:
+    """Rows of a folder of Parquet files, from their footers."""
+    rows = 0
+    for path in files.list_files(folder, ".parquet"):
+        with files.open_binary(path) as file:
+            rows += pq.read_metadata(file).num_rows
+    return rows
 
 
-def _counts(
-    copies: DataFrame,
-    representatives: DataFrame,
-    in_buckets: DataFrame,
-    pairs: DataFrame,
-    components: DataFrame,
-    judged: DataFrame,
-    decided: DataFrame,
-    config: PrepareConfig,
-    documents_dir: str,
-) -> dict[str, Any]:
-    """Statistics for report and progress lines; each is one small aggregation."""
-    settings = config.near_dedup
-    similar = F.col(s.JACCARD) >= settings.min_jaccard
-    by_copy = copies.agg(
-        F.count(F.lit(1)).alias("documents"),
-        F.count_if(F.col("copy") > 1).alias("exact"),
-        F.count_if((F.col("copy") == 1) & (F.col("copies") > 1)).alias("clusters"),
-    ).first()
-    by_pair = pairs.agg(F.count(F.lit(1)).alias("candidates"), F.count_if(similar).alias("verified")).first()
-    by_member = judged.agg(F.count_if(~similar).alias("transitive")).first()
-    assert by_copy is not None
-    assert by_pair is not None
-    assert by_member is not None
-    bin_index = F.least(F.floor(F.col(s.JACCARD) * _HISTOGRAM_BINS), F.lit(_HISTOGRAM_BINS - 1))
-    histogram = {row["bin"]: row["count"] for row in pairs.groupBy(bin_index.alias("bin")).count().collect()}
-    sizes = (
-        decided.groupBy(s.KEPT_DOC_ID)
-        .agg((F.count(F.lit(1)) + 1).alias("size"))
-        .groupBy("size")
-        .count()
-        .orderBy("size")
-        .collect()
+def _as_pairs(earlier: DataFrame) -> DataFrame:
+    """Removed documents of earlier runs as verified pairs with the documents that stayed in their place."""
+    return earlier.select(
+        s.NODE,
+        F.col(KEEPER).alias(CENTRE),
+        s.DOC_ID,
+        s.SOURCE,
+        F.col(s.KEPT_DOC_ID).alias(f"centre_{s.DOC_ID}"),
+        F.col("kept_source").alias(f"centre_{s.SOURCE}"),
+        "rank",
+        "id",
+        F.col("keeper_rank").alias("centre_rank"),
+        F.col("keeper_id").alias("centre_id"),
+        s.BANDS_MATCHED,
+        s.JACCARD,
+        s.CONTAINMENT,
     )
-    overlap = (
-        decided.groupBy(s.SOURCE, "kept_source", s.RULE).count().orderBy(s.SOURCE, "kept_source", s.RULE)
-    )
-    by_rule = {row[s.RULE]: row["count"] for row in decided.groupBy(s.RULE).count().collect()}
-    return {
-        "documents": by_copy["documents"],
-        "exact_removed": by_rule.get("exact", 0),
-        "exact_copies": by_copy["exact"],
-        "exact_clusters": by_copy["clusters"],
-        "short_documents": representatives.where(F.col(s.BAND_KEYS).isNull()).count(),
-        "candidate_pairs": by_pair["candidates"],
-        "verified_pairs": by_pair["verified"],
-        "near_removed": by_rule.get("near", 0),
-        "transitive_only": by_member["transitive"],
-        "components": components.agg(F.countDistinct("component").alias("n")).collect()[0]["n"],
-        "overlap": [list(row) for row in overlap.collect()],
-        "cluster_sizes": [[row["size"], row["count"]] for row in sizes],
-        "jaccard_histogram": [
-            [index / _HISTOGRAM_BINS, histogram.get(index, 0)] for index in range(_HISTOGRAM_BINS)
-        ],
-        "largest_buckets": _largest_buckets(in_buckets, representatives, documents_dir),
-        "num_bands": settings.num_bands,
-        "rows_per_band": settings.rows_per_band,
-        "min_jaccard": settings.min_jaccard,
-    }
-
-
-def _largest_buckets(
-    in_buckets: DataFrame, representatives: DataFrame, documents_dir: str
-) -> list[list[Any]]:
-    """Sizes of the largest buckets, one per centre, each with the beginning of its centre's text."""
-    largest = (
-        in_buckets.groupBy(CENTRE)
-        .agg(F.max(F.struct(BUCKET_SIZE, BAND_KEY))[BUCKET_SIZE].alias(BUCKET_SIZE))
-        .orderBy(F.desc(BUCKET_SIZE), CENTRE)
-        .limit(_LARGEST_BUCKETS)
-    )
-    where = representatives.select(F.col(s.NODE).alias(CENTRE), s.PART, s.ROW)
-    rows = largest.join(where, CENTRE, how="inner").orderBy(F.desc(BUCKET_SIZE), CENTRE).collect()
-    texts = texts_at(documents_dir, [(row[s.PART], row[s.ROW]) for row in rows])
-    return [[row[BUCKET_SIZE], texts[row[s.PART], row[s.ROW]][:_EXCERPT_CHARACTERS]] for row in rows]

@@ -1,118 +1,407 @@
-"""Exact verification: the Jaccard similarity of the shingle sets of every candidate pair.
+"""Exact verification: the Jaccard similarity, and the containment, of the shingle sets of every candidate pair.
 
-Only candidates are read again. One task per documents file fetches their text by row, and shingles it with the kernel
-that made the signatures; so the similarity is exact for the sets that the signature estimates.
+Only candidates are read again: a task fetches their texts by row and shingles them with the kernel that made the
+signatures, so the similarity is exact for the sets that the signature estimates. The sets then meet at the centre of
+their star, where each is compared as it comes by. Documents that turn out to be unlike the centre are compared a second
+time while they are there: with the first of their bucket that is unlike it too.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dataprep import files
 from dataprep import schema as s
-from dataprep.dedup.candidates import CENTRE
+from dataprep.dedup.candidates import KEY_RECORD, Buckets, Stars, stars
+from dataprep.dedup.exact import run_starts
+from dataprep.dedup.exchange import Records
+from dataprep.dedup.nodes import Longs, part_of, row_of, segment_of
 from dataprep.kernels.arrow_buffers import buffers
-from dataprep.kernels.jaccard import jaccard_pairs
+from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
 from dataprep.kernels.tokenise import shingle_hashes
-from dataprep.parts import part_name, texts_of
+from dataprep.parts import PartWriter, part_name, texts_of
 
-SHINGLES = (
-    "shingles"  # sorted 64-bit hashes as raw bytes: Spark moves a binary value much faster than an array
+CENTRE: Final = "centre"
+ROLE: Final = "role"
+FETCH: Final = "fetch"  # node whose text is fetched
+IS_CENTRE: Final = 0  # roles: the order in which a star's documents arrive
+IS_SECOND: Final = 1  # an earlier run's first document of a bucket that is unlike the centre
+IS_MEMBER: Final = 2
+REQUESTS_SCHEMA: Final = f"{FETCH} long, {CENTRE} long, {ROLE} int, rank long, id long, band_key long"
+PAIRS_SCHEMA: Final = (
+    f"{s.NODE} long, {CENTRE} long, {s.DOC_ID} string, {s.SOURCE} string, centre_{s.DOC_ID} string, "
+    f"centre_{s.SOURCE} string, rank long, id long, centre_rank long, centre_id long, {s.BANDS_MATCHED} int, "
+    f"{s.JACCARD} double, {s.CONTAINMENT} double"
 )
+_KEYS: Final = "keys"  # band keys of the buckets in which a document met the centre, as bytes
+_SHINGLES: Final = (
+    "shingles"  # 64-bit hashes as raw bytes: Spark moves a binary value much faster than an array
+)
+_SETS_SCHEMA: Final = (
+    f"{FETCH} long, {CENTRE} long, {ROLE} int, rank long, id long, {_KEYS} binary, {s.DOC_ID} string, "
+    f"{s.SOURCE} string, {_SHINGLES} binary"
+)
+_BATCH_ROWS: Final = 4_096
+
+# Shingle sets of nodes: 64-bit hashes, ascending within each node, and where each node's begin.
+SetsOf = Callable[[Longs], tuple[npt.NDArray[np.uint64], Longs]]
 
 
-def shingles(wanted: DataFrame, documents_dir: str, *, partitions: int) -> DataFrame:
-    """Shingle sets of documents.
+class Thresholds(NamedTuple):
+    """When a document is a duplicate of one that stays.
+
+    Attributes:
+        min_jaccard: Jaccard similarity from which it is.
+        min_containment: share of its shingles that the other has, from which it is; null: never by this.
+        verify: false: every pair counts, and all of a component but its first document goes.
+    """
+
+    min_jaccard: float
+    min_containment: float | None
+    verify: bool
+
+    @property
+    def containment(self) -> float:
+        """`min_containment` as a number that nothing reaches where there is none."""
+        return 2.0 if self.min_containment is None else self.min_containment
+
+    def similar(self, jaccard_E: npt.NDArray[Any], containment_E: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """Whether each pair is verified."""
+        if not self.verify:
+            return np.ones(len(jaccard_E), np.bool_)
+        found: npt.NDArray[np.bool_] = (jaccard_E >= self.min_jaccard) | (containment_E >= self.containment)
+        return found
+
+
+def compared_pairs(
+    requests: DataFrame,
+    documents_dirs: Sequence[str],
+    thresholds: Thresholds,
+    *,
+    partitions: int,
+    seconds_dir: str | None = None,
+) -> DataFrame:
+    """Candidate pairs with names, sources and exact similarities. Lazy.
 
     Args:
-        wanted: `node`, `part`, `row` of each document, distinct.
-        documents_dir: folder of the documents files.
+        requests: rows of REQUESTS_SCHEMA: every document of a star, once per bucket and role, its centre included.
+        documents_dirs: folder of documents files of each segment.
+        thresholds: which pairs are similar; the others' members are compared a second time.
         partitions: number of tasks.
+        seconds_dir: where tasks write down the first document of each bucket that is unlike the centre; null: nowhere.
 
     Returns:
-        `node` and `shingles`: the distinct 64-bit shingle hashes in ascending order, as bytes.
+        Rows of PAIRS_SCHEMA, each pair once per star whose buckets proposed it; `containment` is the share of the
+        node's shingles that the centre has, `bands_matched` the number of these buckets. Without verification
+        similarities are null, and no text is read.
     """
+    # Sorted by place in the documents: every row group is read once by the task that has its part.
+    sets = (
+        requests.withColumn("part", F.shiftright(FETCH, 32))
+        .repartition(partitions, "part")
+        .drop("part")
+        .mapInArrow(_with_sets(documents_dirs, read_texts=thresholds.verify), _SETS_SCHEMA)
+    )
+    # Members in the keep order: the first that is unlike its centre is known before the others come. Ids are unsigned.
     return (
-        wanted.select(s.NODE, s.PART, s.ROW)
-        .repartition(partitions, s.PART)
-        .sortWithinPartitions(s.PART, s.ROW)
-        .mapInArrow(_shingles_of(documents_dir), f"{s.NODE} long, {SHINGLES} binary")
+        sets.repartition(partitions, CENTRE)
+        .sortWithinPartitions(CENTRE, ROLE, "rank", F.col("id").bitwiseXOR(F.lit(-(1 << 63))), FETCH)
+        .mapInArrow(_compared(thresholds, seconds_dir), PAIRS_SCHEMA)
     )
 
 
-def _shingles_of(documents_dir: str) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _with_sets(
+    documents_dirs: Sequence[str], *, read_texts: bool
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """A task that gives every document of a star its name, source and shingles, and its buckets as one value."""
+
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         held = [batch for batch in batches if batch.num_rows]
         if not held:
             return
-        wanted = pa.Table.from_batches(held)
-        part_N = wanted[s.PART].to_numpy()
-        row_N = wanted[s.ROW].to_numpy()
-        node_N = wanted[s.NODE].to_numpy()
-        for part in np.unique(part_N):
-            of_part = part_N == part
-            path = files.join(documents_dir, part_name(int(part)))
-            for rows_M, texts in texts_of(path, row_N[of_part]):
-                yield _shingle_batch(node_N[of_part][rows_M], texts)
+        rows, keys = _by_document(pa.Table.from_batches(held).combine_chunks())
+        fetch_N = rows[FETCH].to_numpy()
+        node_M, first_M = np.unique(fetch_N, return_index=True)
+        repeats_M = np.diff(np.append(first_M, len(fetch_N)))
+        for position_K, names, sources, *texts in documents_at(node_M, documents_dirs, with_text=read_texts):
+            # A document may be in several stars; it is read and shingled once.
+            of_row = np.repeat(np.arange(len(position_K)), repeats_M[position_K])
+            within = np.arange(len(of_row)) - np.repeat(
+                np.cumsum(repeats_M[position_K]) - repeats_M[position_K], repeats_M[position_K]
+            )
+            wanted = pa.array(first_M[position_K][of_row] + within)
+            sets = (
+                packed_sets(*shingle_hashes(*buffers(texts[0])))
+                if read_texts
+                else pa.array([b""] * len(names), pa.binary())
+            )
+            for start in range(0, len(of_row), _BATCH_ROWS):
+                some, which = wanted.slice(start, _BATCH_ROWS), pa.array(of_row[start : start + _BATCH_ROWS])
+                columns = {name: rows[name].take(some).combine_chunks() for name in rows.column_names}
+                columns |= {
+                    _KEYS: keys.take(some),
+                    s.DOC_ID: names.take(which),
+                    s.SOURCE: sources.take(which),
+                }
+                yield pa.RecordBatch.from_pydict(columns | {_SHINGLES: sets.take(which)})
 
     return read
 
 
-def _shingle_batch(node_N: npt.NDArray[np.int64], texts: pa.StringArray) -> pa.RecordBatch:
-    hashes, starts_N1 = shingle_hashes(*buffers(texts))
-    packed = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(),
-        len(texts),
-        [None, pa.py_buffer(starts_N1.astype(np.int64) * 8), pa.py_buffer(hashes)],
-    )
-    return pa.RecordBatch.from_arrays([pa.array(node_N), packed.cast(pa.binary())], [s.NODE, SHINGLES])
+def _by_document(requests: pa.Table) -> tuple[pa.Table, pa.Array]:
+    """Requests with the band keys of equal document, star and role gathered, by document; and the keys."""
+    names = (FETCH, CENTRE, ROLE)
+    columns = [requests[name].to_numpy() for name in (*names, "band_key")]
+    order = np.lexsort(columns[::-1])
+    starts = np.flatnonzero(run_starts(*[column[order] for column in columns[:3]]))
+    bounds = np.append(starts, len(order)).astype(np.int64)
+    keys = packed_sets(columns[3][order].view(np.uint64), bounds)
+    first = pa.array(order[starts])
+    return requests.drop_columns(["band_key"]).take(first).combine_chunks(), keys
 
 
-def with_jaccard(pairs: DataFrame, shingle_sets: DataFrame) -> DataFrame:
-    """Add `jaccard` to pairs of nodes.
+def documents_at(
+    node_N: Longs, documents_dirs: Sequence[str], *, with_text: bool = True
+) -> Iterator[tuple[Any, ...]]:
+    """Documents by node, a row group at a time.
 
     Args:
-        pairs: `node`, `centre` and further columns, which are kept.
-        shingle_sets: result of `shingles` for every node that occurs.
+        node_N: ascending.
+        documents_dirs: folder of documents files of each segment.
+        with_text: whether texts are wanted too.
 
-    Returns:
-        The pairs with their exact Jaccard similarity, in [0, 1].
+    Yields:
+        Positions in `node_N`, doc_ids, sources and texts.
     """
-    left = shingle_sets.select(F.col(s.NODE), F.col(SHINGLES).alias("left"))
-    right = shingle_sets.select(F.col(s.NODE).alias(CENTRE), F.col(SHINGLES).alias("right"))
-    joined = pairs.join(left, s.NODE, how="inner").join(right, CENTRE, how="inner")
-    fields = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in pairs.schema.fields)
-    return joined.select(*pairs.columns, "left", "right").mapInArrow(
-        _add_jaccard, f"{fields}, {s.JACCARD} double"
+    columns = (s.DOC_ID, s.SOURCE, s.TEXT) if with_text else (s.DOC_ID, s.SOURCE)
+    file_N = node_N >> 32
+    for file in np.unique(file_N):
+        low, high = np.searchsorted(file_N, [file, file + 1])
+        first = node_N[low : low + 1]
+        path = files.join(documents_dirs[int(segment_of(first)[0])], part_name(int(part_of(first)[0])))
+        for rows_K, *read in texts_of(path, row_of(node_N[low:high]), columns):
+            yield rows_K + low, *read
+
+
+def shingle_sets(documents_dirs: Sequence[str]) -> SetsOf:
+    """A function that fetches the shingle sets of nodes: hashes, and where each node's begin, in the order asked."""
+
+    def fetch(node_N: Longs) -> tuple[npt.NDArray[np.uint64], Longs]:
+        order_N = np.argsort(node_N)
+        hashes: list[npt.NDArray[np.uint64]] = [np.zeros(0, np.uint64)]
+        sizes: list[Longs] = [np.zeros(0, np.int64)]
+        for _, _, _, texts in documents_at(node_N[order_N], documents_dirs):
+            found, starts = shingle_hashes(*buffers(texts))
+            hashes.append(found)
+            sizes.append(np.diff(starts))
+        starts_N1 = np.append(0, np.cumsum(np.concatenate(sizes)))
+        place_N = np.empty(len(order_N), np.int64)
+        place_N[order_N] = np.arange(len(order_N))
+        return _taken(np.concatenate(hashes), starts_N1, place_N)
+
+    return fetch
+
+
+def _taken(
+    values: npt.NDArray[np.uint64], starts_N1: Longs, place_M: Longs
+) -> tuple[npt.NDArray[np.uint64], Longs]:
+    """Some lists of a ragged array, in the order asked: values and starts."""
+    size_M = np.diff(starts_N1)[place_M]
+    starts_M1 = np.append(0, np.cumsum(size_M))
+    pick = np.repeat(starts_N1[place_M] - starts_M1[:-1], size_M) + np.arange(starts_M1[-1])
+    return values[pick], starts_M1
+
+
+def packed_sets(values: npt.NDArray[np.uint64], starts_N1: Longs) -> pa.Array:
+    """Ragged 64-bit numbers as binary values."""
+    packed = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(),
+        len(starts_N1) - 1,
+        [None, pa.py_buffer(starts_N1.astype(np.int64) * 8), pa.py_buffer(np.ascontiguousarray(values))],
     )
+    return packed.cast(pa.binary())
 
 
-def _add_jaccard(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        left, left_starts = _unpacked(batch.column("left"))
-        right, right_starts = _unpacked(batch.column("right"))
-        hashes = np.concatenate([left, right])
-        starts = np.concatenate([left_starts, right_starts[1:] + len(left)])
-        index = np.arange(batch.num_rows, dtype=np.int64)
-        similarity = jaccard_pairs(hashes, starts, index, index + batch.num_rows)
-        kept = batch.drop_columns(["left", "right"])
-        yield kept.append_column(s.JACCARD, pa.array(similarity))
-
-
-def _unpacked(packed: pa.BinaryArray) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-    """Hashes and starts of a column of packed shingle sets."""
+def unpacked_sets(packed: pa.Array) -> tuple[npt.NDArray[np.uint64], Longs]:
+    """Numbers and starts of a column of packed sets."""
     wide = packed.cast(pa.large_binary())
     _, offset_buffer, data = wide.buffers()
     offsets = np.frombuffer(offset_buffer, np.int64)[wide.offset : wide.offset + len(wide) + 1]
-    hashes = (
+    values = (
         np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]].view(np.uint64)
         if data
         else np.zeros(0, np.uint64)
     )
-    return hashes, (offsets - offsets[0]) // 8
+    return values, (offsets - offsets[0]) // 8
+
+
+def _compared(
+    thresholds: Thresholds, seconds_dir: str | None
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def compare(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        seconds: list[Records] = []
+        if not thresholds.verify:
+            nothing = Thresholds(0.0, None, verify=True)
+            for pairs in _star_pairs(batches, nothing, seconds):
+                unknown = pa.nulls(pairs.num_rows, pa.float64())
+                named = pairs.drop_columns([s.JACCARD, s.CONTAINMENT])
+                yield named.append_column(s.JACCARD, unknown).append_column(s.CONTAINMENT, unknown)
+            return
+        yield from _star_pairs(batches, thresholds, seconds)
+        if seconds_dir is not None and seconds:
+            context = TaskContext.get()
+            assert context is not None
+            _write_seconds(files.join(seconds_dir, part_name(context.partitionId())), np.concatenate(seconds))
+
+    return compare
+
+
+def _write_seconds(path: str, records: Records) -> None:
+    writer = PartWriter(path, use_dictionary=False, compression="none")
+    names = [("band_key", "key"), ("rank", "rank"), ("id", "id"), (s.NODE, "node")]
+    writer.write(
+        pa.RecordBatch.from_pydict(
+            {column: np.ascontiguousarray(records[name]).view(np.int64) for column, name in names}
+        )
+    )
+    writer.commit()
+
+
+def _star_pairs(
+    batches: Iterator[pa.RecordBatch], thresholds: Thresholds, seconds: list[Records]
+) -> Iterator[pa.RecordBatch]:
+    """Compare every member with its centre, and those unlike it with the first of their bucket that is.
+
+    Args:
+        batches: documents of stars, by star, the centre first, members in the keep order; a star may go over several
+            batches: then its centre and the second centres of its buckets are carried on, one per band at most.
+        thresholds: which pairs are similar.
+        seconds: receives KEY_RECORDs of the first documents of buckets that are unlike the centre.
+    """
+    carried: list[pa.RecordBatch] = []
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = _joined([*carried, batch])
+        centre_N, role_N = rows.column(CENTRE).to_numpy(), rows.column(ROLE).to_numpy()
+        own_N = np.maximum.accumulate(np.where(role_N == IS_CENTRE, np.arange(len(role_N)), -1))
+        assert own_N[0] == 0, "a star without its centre"
+        assert (centre_N[own_N] == centre_N).all(), "a star without its centre"
+        again = role_N == IS_SECOND
+        member = np.flatnonzero(role_N == IS_MEMBER)
+        if len(member):
+            sets = unpacked_sets(rows.column(_SHINGLES))
+            centre = own_N[member]
+            jaccard, contained = (
+                jaccard_pairs(*sets, member, centre),
+                containment_pairs(*sets, member, centre),
+            )
+            yield _pairs(rows, member, centre, _keys_of(rows, member), jaccard, contained)
+            again[member] = ~thresholds.similar(jaccard, contained)
+        carried = [rows.slice(int(own_N[-1]), 1)]
+        if again.any():
+            unlike = rows.filter(pa.array(again))
+            second, found = _second_stars(unlike)
+            records = found.first[found.total == found.size]
+            seconds.append(_at_nodes(records, unlike))
+            if len(found.member):
+                yield _second_pairs(unlike, found)
+            carried += _carried(unlike, np.concatenate([second, records]), int(centre_N[-1]))
+
+
+def _second_stars(rows: pa.RecordBatch) -> tuple[Records, Stars]:
+    """Group the documents that are unlike their centre by bucket.
+
+    Returns:
+        KEY_RECORDs of the second centres that are known already, and the stars; nodes are numbers of rows.
+    """
+    keys, starts = unpacked_sets(rows.column(_KEYS))
+    row = np.repeat(np.arange(rows.num_rows), np.diff(starts))
+    records = np.empty(len(keys), KEY_RECORD)
+    records["key"] = keys.view(np.int64)
+    records["rank"] = rows.column("rank").to_numpy().view(np.uint64)[row]
+    records["id"] = rows.column("id").to_numpy().view(np.uint64)[row]
+    records["node"] = row
+    is_second = rows.column(ROLE).to_numpy()[row] == IS_SECOND
+    second = records[is_second]
+    second = second[np.argsort(second["key"].view(np.uint64), kind="stable")]
+    known = Buckets(second["key"], second, np.ones(len(second), np.int64))
+    return second, stars(records[~is_second], cap=len(records) + 2, known=known)
+
+
+def _at_nodes(records: Records, rows: pa.RecordBatch) -> Records:
+    """KEY_RECORDs whose nodes are numbers of rows, with the nodes of these rows."""
+    named = records.copy()
+    named["node"] = rows.column(FETCH).to_numpy()[records["node"]]
+    return named
+
+
+def _second_pairs(rows: pa.RecordBatch, found: Stars) -> pa.RecordBatch:
+    """Compare the documents of each bucket that are unlike its centre with its second one."""
+    edges = np.stack([found.member["node"], found.centre["node"]], axis=1)
+    distinct, bands = np.unique(edges, axis=0, return_counts=True)
+    member, centre = distinct[:, 0], distinct[:, 1]
+    sets = unpacked_sets(rows.column(_SHINGLES))
+    jaccard, contained = jaccard_pairs(*sets, member, centre), containment_pairs(*sets, member, centre)
+    return _pairs(rows, member, centre, bands, jaccard, contained)
+
+
+def _carried(rows: pa.RecordBatch, second: Records, centre: int) -> list[pa.RecordBatch]:
+    """Rows of the second centres of one star, each with the keys of the buckets that it is the second centre of."""
+    second = second[rows.column(CENTRE).to_numpy()[second["node"]] == centre]
+    if not len(second):
+        return []
+    second = second[np.argsort(second["node"], kind="stable")]
+    starts = np.flatnonzero(run_starts(second["node"]))
+    taken = rows.take(pa.array(np.ascontiguousarray(second["node"][starts])))
+    keys = packed_sets(second["key"].view(np.uint64), np.append(starts, len(second)))
+    columns = {name: taken.column(name) for name in taken.schema.names}
+    columns |= {ROLE: pa.array(np.full(len(starts), IS_SECOND, np.int32)), _KEYS: keys}
+    return [pa.RecordBatch.from_pydict(columns)]
+
+
+def _pairs(
+    rows: pa.RecordBatch,
+    member: Longs,
+    centre: Longs,
+    bands: Longs,
+    jaccard: npt.NDArray[np.float64],
+    contained: npt.NDArray[np.float64],
+) -> pa.RecordBatch:
+    """Rows of PAIRS_SCHEMA from the rows of members and of those they were compared with."""
+    names = rows.drop_columns([_SHINGLES, _KEYS])
+    members, centres = names.take(pa.array(member)), names.take(pa.array(centre))
+    return pa.RecordBatch.from_pydict(
+        {
+            s.NODE: members.column(FETCH),
+            CENTRE: centres.column(FETCH),
+            s.DOC_ID: members.column(s.DOC_ID),
+            s.SOURCE: members.column(s.SOURCE),
+            f"centre_{s.DOC_ID}": centres.column(s.DOC_ID),
+            f"centre_{s.SOURCE}": centres.column(s.SOURCE),
+            "rank": members.column("rank"),
+            "id": members.column("id"),
+            "centre_rank": centres.column("rank"),
+            "centre_id": centres.column("id"),
+            s.BANDS_MATCHED: pa.array(bands.astype(np.int32)),
+            s.JACCARD: pa.array(jaccard),
+            s.CONTAINMENT: pa.array(contained),
+        }
+    )
+
+
+def _keys_of(rows: pa.RecordBatch, member: Longs) -> Longs:
+    """Number of buckets in which each member met its centre."""
+    counts: Longs = np.diff(unpacked_sets(rows.column(_KEYS))[1])[member]
+    return counts
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    (batch,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return batch

@@ -16,9 +16,11 @@ from pyspark.sql import functions as F
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import RULES, mark_documents, threshold_column
+from dataprep.filter.rules import RULE_REASONS, RULES, mark_documents, threshold_column
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
+from dataprep.removals.requests import Requests
 
+NO_REQUESTS: Final = Requests()
 TEXT_BYTES: Final = "text_bytes"
 FATES: Final = pa.schema(
     [
@@ -57,14 +59,28 @@ EXAMPLES_PER_GROUP: Final = 5
 EXCERPT_CHARACTERS: Final = 1_200
 
 
-def run_fates(spark: SparkSession, config: PrepareConfig, run_dir: str, *, partitions: int) -> dict[str, Any]:
-    """Write `fates/` and `rejected_sample/`; the counts for the stage record."""
+def run_fates(
+    spark: SparkSession,
+    config: PrepareConfig,
+    run_dir: str,
+    *,
+    partitions: int,
+    requests: Requests = NO_REQUESTS,
+) -> dict[str, Any]:
+    """Write `fates/` and `rejected_sample/`; the counts for the stage record.
+
+    Args:
+        spark: the session.
+        config: settings.
+        run_dir: run folder.
+        partitions: number of writing tasks; does not change the files.
+        requests: documents that were asked to be removed.
+    """
     documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
     decided = _read_decisions(spark, run_dir)
     sizes = decided.groupBy(s.KEPT_DOC_ID).agg((F.count(F.lit(1)) + 1).cast("int").alias(s.CLUSTER_SIZE))
-    reason = F.when(F.col(s.RULE) == "exact", s.EXACT_DUPLICATE).when(
-        F.col(s.RULE) == "near", s.NEAR_DUPLICATE
-    )
+    reasons = F.create_map(*[F.lit(item) for pair in s.DUPLICATE_REASONS.items() for item in pair])
+    reason = reasons[F.col(s.RULE)]
     fates = (
         mark_documents(documents, config)
         .join(decided.select(s.PART, s.ROW, s.RULE), [s.PART, s.ROW], how="left")
@@ -83,6 +99,9 @@ def run_fates(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
             s.ROW,
         )
     )
+    fates = _after_lines(fates, run_dir)
+    if requests:
+        fates = _after_requests(fates, documents, decided, requests)
     folder = files.join(run_dir, "fates")
     files.make_folder(folder)
     written = (
@@ -101,8 +120,12 @@ def run_fates(spark: SparkSession, config: PrepareConfig, run_dir: str, *, parti
         .orderBy(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON)
         .collect()
     )
-    _write_rejected_sample(spark, config, run_dir)
-    return {"documents": written["rows"] or 0, "funnel": [row.asDict() for row in funnel]}
+    _write_rejected_sample(spark, config, run_dir, requests)
+    return {
+        "documents": written["rows"] or 0,
+        "funnel": [row.asDict() for row in funnel],
+        "removed_duplicates": _removed_duplicates(spark, run_dir, decided) if requests else {},
+    }
 
 
 def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:
@@ -112,6 +135,66 @@ def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:
         return spark.read.parquet(files.spark_path(folder))
     fields = f"{s.DOC_ID} string, {s.KEPT_DOC_ID} string, {s.RULE} string, {s.JACCARD} double"
     return spark.createDataFrame([], f"{fields}, {s.PART} int, {s.ROW} int")
+
+
+def _after_lines(fates: DataFrame, run_dir: str) -> DataFrame:
+    """The fates after boilerplate lines are gone: bytes of the text that is left, and of which too little is left."""
+    folder = files.join(run_dir, "lines")
+    if not files.list_files(folder, ".parquet"):
+        return fates
+    cut = fates.sparkSession.read.parquet(files.spark_path(folder))
+    too_little = F.when(F.col("too_little_left"), s.BOILERPLATE_LINES)
+    is_kept = F.col(s.DROP_REASON).isNull()
+    return (
+        fates.join(cut.select(s.PART, s.ROW, "bytes_left", "too_little_left"), [s.PART, s.ROW], how="left")
+        .withColumn(s.DROP_REASON, F.coalesce(s.DROP_REASON, too_little))
+        .withColumn(TEXT_BYTES, F.coalesce(F.when(is_kept, F.col("bytes_left")), TEXT_BYTES))
+        .select(*fates.columns)
+    )
+
+
+def _after_requests(
+    fates: DataFrame, documents: DataFrame, decided: DataFrame, requests: Requests
+) -> DataFrame:
+    """The fates after removal requests: asked for, or dropped as a duplicate of what was asked for.
+
+    A document that is asked for stays a known text in deduplication, so its copies do not come back in its place. What
+    a rule rejected keeps that reason. `removals.takedown` does the same to a finished run.
+    """
+
+    def asked(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            pairs = zip(batch.column(s.DOC_ID).to_pylist(), batch.column(s.LOCATOR).to_pylist(), strict=True)
+            found = pa.array(
+                [bool(requests.matching(doc_id, locator)) for doc_id, locator in pairs], pa.bool_()
+            )
+            yield batch.select([s.DOC_ID, s.PART, s.ROW]).filter(found)
+
+    matched = documents.select(s.DOC_ID, s.LOCATOR, s.PART, s.ROW).mapInArrow(
+        asked, f"{s.DOC_ID} string, {s.PART} int, {s.ROW} int"
+    )
+    # Ids of other runs count too: an incremental run may have found its duplicates there.
+    elsewhere = fates.sparkSession.createDataFrame(
+        [(each,) for each in requests.ids], f"{s.KEPT_DOC_ID} string"
+    )
+    known = matched.select(F.col(s.DOC_ID).alias(s.KEPT_DOC_ID)).unionByName(elsewhere).distinct()
+    copies = decided.join(known, s.KEPT_DOC_ID, how="left_semi")
+    removed = matched.select(s.PART, s.ROW).unionByName(copies.select(s.PART, s.ROW)).distinct()
+    by_rule = F.coalesce(F.col(s.DROP_REASON).isin(sorted(RULE_REASONS)), F.lit(False))
+    is_removed = F.col("removed") & ~by_rule
+    return (
+        fates.join(removed.withColumn("removed", F.lit(True)), [s.PART, s.ROW], how="left")
+        .withColumn(s.DROP_REASON, F.when(is_removed, s.REMOVAL_REQUEST).otherwise(F.col(s.DROP_REASON)))
+        .select(*fates.columns)
+    )
+
+
+def _removed_duplicates(spark: SparkSession, run_dir: str, decided: DataFrame) -> dict[str, int]:
+    """Per rule, the duplicates whose fate is a request: what deduplication counts and the ledger does not."""
+    fates = spark.read.parquet(files.spark_path(files.join(run_dir, "fates")))
+    removed = fates.where(F.col(s.DROP_REASON) == s.REMOVAL_REQUEST).select(s.PART, s.ROW)
+    counts = decided.join(removed, [s.PART, s.ROW], how="left_semi").groupBy(s.RULE).count().collect()
+    return {row[s.RULE]: row["count"] for row in sorted(counts, key=lambda row: str(row[s.RULE]))}
 
 
 def _write(
@@ -148,11 +231,14 @@ def _with_split(batch: pa.RecordBatch, validation_fraction: float) -> pa.RecordB
     return pa.RecordBatch.from_arrays([columns[name] for name in FATES.names], FATES.names)
 
 
-def _write_rejected_sample(spark: SparkSession, config: PrepareConfig, run_dir: str) -> None:
+def _write_rejected_sample(
+    spark: SparkSession, config: PrepareConfig, run_dir: str, requests: Requests
+) -> None:
     """A few rejected documents per reason and source, the value that did it, and what replaced the duplicates.
 
     The sample is the documents with the smallest ids: ids are hashes, so this is a random sample that is the same in
-    every run. It is small by construction, so the driver fetches its texts, row by row.
+    every run. It is small by construction, so the driver fetches its texts, row by row; but for those that were asked
+    to be removed, whose excerpts are empty.
     """
     documents_dir = files.join(run_dir, "documents")
     documents = spark.read.parquet(files.spark_path(documents_dir))
@@ -209,6 +295,10 @@ def _write_rejected_sample(spark: SparkSession, config: PrepareConfig, run_dir: 
         row["excerpt"] = texts[row.pop(s.PART), row.pop(s.ROW)][:EXCERPT_CHARACTERS]
         kept_text = texts.get((row.pop("kept_part"), row.pop("kept_row")))
         row["kept_excerpt"] = kept_text and kept_text[:EXCERPT_CHARACTERS]
+        if kept_text and requests.matching(row[s.KEPT_DOC_ID], row["kept_locator"]):
+            row["kept_excerpt"] = row["excerpt"] = ""
+        if row[s.DROP_REASON] == s.REMOVAL_REQUEST or requests.matching(row[s.DOC_ID], row[s.LOCATOR]):
+            row["excerpt"] = ""
     writer = PartWriter(files.join(run_dir, "rejected_sample", part_name(0)))
     writer.write(pa.RecordBatch.from_pylist(rows, schema=REJECTED_SAMPLE))
     writer.commit()

@@ -272,12 +272,19 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 
 LOCALE_NOT_SELECTED: Final = "locale_not_selected"
+RULE_REASONS: Final = frozenset({LOCALE_NOT_SELECTED, *(rule.reason for rule in RULES)})  # of mark_documents
 
 EXPLANATIONS: Final[dict[str, str]] = {
     LOCALE_NOT_SELECTED: "The document is in a locale that the configuration does not ask for.",
     **{rule.reason: rule.explanation for rule in RULES},
     s.EXACT_DUPLICATE: "Another document has the same text, white space aside.",
+    s.BOILERPLATE_LINES: (
+        "Too little is left of the document without the lines that it shares with others (CCNet, Wenzek et al. 2020, "
+        "section 3)."
+    ),
     s.NEAR_DUPLICATE: "Its shingles and those of a kept document have at least the required exact Jaccard similarity.",
+    s.CONTAINED_DUPLICATE: "A kept document has at least the required share of its shingles.",
+    s.REMOVAL_REQUEST: "The document, or one that it duplicates, was asked to be removed; its text is not shown.",
 }
 
 

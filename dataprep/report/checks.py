@@ -1,13 +1,16 @@
 """Whether the numbers of a run agree with one another. The ledger's equation is computed again, not believed."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from dataprep.schema import EXACT_DUPLICATE, NEAR_DUPLICATE
+from dataprep.schema import DUPLICATE_REASONS
 
 MAX_FAILURES: Final = 10  # listed per check; all are counted
-LEDGER_CHECKS: Final = ("total", "sources", "locales", "files", "sources_sum", "locales_sum", "files_sum")
+LEDGER_CHECKS: Final = (
+    "total", "sources", "locales", "files", "sources_sum", "locales_sum", "files_sum", "lines",
+)  # fmt: skip
 
 Row = dict[str, Any]
 Comparison = tuple[str, int, int]  # what is compared, what it should be, what it is
@@ -18,6 +21,7 @@ def verdict(
     *,
     funnel: list[Row] | None,
     dedup: Row | None,
+    removed_duplicates: Mapping[str, int] = MappingProxyType({}),
     shard_rows: int | None,
     quarantine_records: int,
 ) -> Row:
@@ -27,6 +31,7 @@ def verdict(
         ledger: the value of `ledger.json`.
         funnel: documents per source, locale and drop reason as the fates stage counted them; null: not checked.
         dedup: counts of the dedup stage; null: not checked.
+        removed_duplicates: per rule, duplicates that the ledger counts as removed on request instead.
         shard_rows: documents in all shards; null: not checked.
         quarantine_records: rows in `quarantine/`.
     """
@@ -40,13 +45,19 @@ def verdict(
         "files_sum": _sums_to_total(ledger, "by_file"),
         "quarantine_folder": [("quarantined", ledger["total"]["quarantined"], quarantine_records)],
     }
+    if "lines" in ledger["total"]:
+        comparisons["lines"] = [*_line_equation(ledger), *_lines_sum_to_total(ledger)]
     if funnel is not None:
         comparisons["fates"] = [*_fates(ledger, funnel, "source"), *_fates(ledger, funnel, "locale")]
     if dedup is not None:
         dropped = ledger["total"]["dropped"]
         comparisons["dedup"] = [
-            (EXACT_DUPLICATE, dropped.get(EXACT_DUPLICATE, 0), dedup["exact_removed"]),
-            (NEAR_DUPLICATE, dropped.get(NEAR_DUPLICATE, 0), dedup["near_removed"]),
+            (
+                reason,
+                dropped.get(reason, 0) + removed_duplicates.get(rule, 0),
+                dedup.get(f"{rule}_removed", 0),
+            )
+            for rule, reason in DUPLICATE_REASONS.items()
         ]
     if shard_rows is not None:
         comparisons["shards"] = [("kept", ledger["total"]["kept"], shard_rows)]
@@ -90,6 +101,21 @@ def _accounted(entry: Row) -> int:
 def _equation(entries: dict[str, Row]) -> Iterator[Comparison]:
     for name, entry in sorted(entries.items()):
         yield name, entry["read"], _accounted(entry)
+
+
+def _with_lines(ledger: Row) -> dict[str, Row]:
+    """Line counts of the sources whose lines were deduplicated."""
+    return {name: entry["lines"] for name, entry in sorted(ledger["by_source"].items()) if "lines" in entry}
+
+
+def _line_equation(ledger: Row) -> Iterator[Comparison]:
+    for name, lines in {"total": ledger["total"]["lines"], **_with_lines(ledger)}.items():
+        yield name, lines["read"], lines["kept"] + lines["removed"] + lines["dropped"]
+
+
+def _lines_sum_to_total(ledger: Row) -> Iterator[Comparison]:
+    for name, expected in ledger["total"]["lines"].items():
+        yield f"sum of {name}", expected, sum(lines[name] for lines in _with_lines(ledger).values())
 
 
 def _flat(entry: Row) -> Counter[str]:

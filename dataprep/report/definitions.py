@@ -11,6 +11,19 @@ _FATE: Final = {
 }
 
 
+_LINES: Final = {
+    "read": "Lines, blank ones not counted, of the documents that took part.",
+    "kept": "Lines left in documents that are kept.",
+    "removed": "Lines removed, because another document keeps the same line.",
+    "dropped": "Lines left in documents that were dropped, because too little was left of them.",
+    "characters_removed": "Characters removed with these lines, line ends included.",
+    "removed_fraction": "Lines removed per line read.",
+    "documents": "Documents that took part: those that passed the rules and are no duplicates.",
+    "documents_changed": "Documents that lost lines.",
+    "documents_dropped": "Documents dropped, because too little was left of them.",
+}
+
+
 def _under(path: str, definitions: dict[str, str]) -> dict[str, str]:
     return {f"{path}.{name}": sentence for name, sentence in definitions.items()}
 
@@ -49,7 +62,9 @@ DEFINITIONS: Final[dict[str, str]] = {
     "inputs.repaired": "Documents whose text was repaired during clean-up.",
     "inputs.sources.source": "Name of the source in the configuration.",
     "inputs.sources.files": "Input files of the source named in the ledger.",
-    "inputs.sources.text_bytes": "UTF-8 bytes of the source's documents after clean-up, dropped ones included.",
+    "inputs.sources.text_bytes": (
+        "UTF-8 bytes of the source's documents after clean-up, dropped ones included, removed lines not."
+    ),
     **_under("inputs.sources", _FATE),
     "drops": "Why documents were dropped, per source and per locale.",
     "drops.reasons.reason": "The first rule or duplicate check that rejected the document.",
@@ -105,11 +120,38 @@ DEFINITIONS: Final[dict[str, str]] = {
     "duplicates.overlap": "Removed documents by their source and by the source of the document kept in their place.",
     "duplicates.overlap.removed_source": "Source of the removed documents.",
     "duplicates.overlap.kept_source": "Source of the documents kept in their place.",
-    "duplicates.overlap.rule": "exact or near.",
+    "duplicates.overlap.rule": "exact, near or contained.",
     "duplicates.overlap.documents": "Documents removed.",
+    "duplicates.contained_removed": "Documents dropped because a kept one has most of their shingles.",
+    "duplicates.earlier_removed": "Documents dropped for one that an earlier run of the signature index has kept.",
+    "duplicates.earlier_segments": "Earlier runs in the signature index that the documents were compared with.",
+    "duplicates.preset": "Preset of near-duplicate removal; its values can be overridden one by one.",
+    "duplicates.verify": "Whether only what is verified against the document that stays is removed.",
+    "duplicates.min_containment": (
+        "Share of a document's shingles that a kept one must have to make it a duplicate; null: not asked."
+    ),
+    "duplicates.slice_fraction": "Share of texts that were compared at all, chosen by their hash.",
+    "duplicates.max_bucket_size": "Documents with one band value that are compared with the first of them.",
+    "duplicates.capped_buckets": "Band values that more documents have; those beyond were not compared by them.",
+    "duplicates.capped_comparisons": "Documents that were not compared for this, each counted once per band value.",
+    "duplicates.capped_examples": "The largest of these band values, by different documents; boilerplate, mostly.",
+    "duplicates.capped_examples.documents": "Documents that share the band value.",
+    "duplicates.capped_examples.skipped": "Those among them that were not compared by it.",
+    "duplicates.capped_examples.excerpt": "Beginning of the first of them.",
     "duplicates.largest_buckets": "The band values that most documents share; often boilerplate.",
     "duplicates.largest_buckets.documents": "Documents that share the band value.",
     "duplicates.largest_buckets.excerpt": "Beginning of one of them.",
+    "lines": (
+        "Boilerplate: lines that several documents share, case, digits and punctuation aside, stay in one of them. "
+        "Only sources that ask for it take part."
+    ),
+    **_under("lines", _LINES),
+    "lines.boilerplate": "Different lines that enough documents share.",
+    "lines.by_source.source": "Name of the source in the configuration.",
+    **_under("lines.by_source", _LINES),
+    "lines.most_frequent": "The lines that most documents share.",
+    "lines.most_frequent.documents": "Documents that share the line.",
+    "lines.most_frequent.line": "The line as it reads in the document that keeps it.",
     "examples": "Rejected documents to look at: at most five per reason and source.",
     "examples.reasons.reason": "Why the documents were dropped.",
     "examples.reasons.explanation": "What the reason means, with its source.",

@@ -111,12 +111,14 @@ def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
             ledger,
             funnel=funnel if stages["fates"] else None,
             dedup=counts["dedup"] or None,
+            removed_duplicates=counts["fates"].get("removed_duplicates", {}),
             shard_rows=sum(file["rows"] for file in manifest["files"]) if manifest else None,
             quarantine_records=quarantine["records"],
         ),
         "inputs": _went_in(ledger, funnel, counts["documents"]),
         "drops": _drops(ledger, funnel, explanations),
         "duplicates": _duplicates(counts["dedup"]),
+        "lines": _lines(ledger, inputs),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
         "quarantine": quarantine,
         "balance": _balance(plan),
@@ -230,6 +232,8 @@ def _cluster_sizes(sizes: list[list[int]]) -> list[Row]:
 _DEDUP_COUNTS: Final = (
     "documents", "exact_removed", "exact_clusters", "near_removed", "short_documents", "candidate_pairs",
     "verified_pairs", "transitive_only", "components", "num_bands", "rows_per_band", "min_jaccard",
+    "contained_removed", "earlier_removed", "earlier_segments", "preset", "verify", "min_containment",
+    "slice_fraction", "max_bucket_size", "capped_buckets", "capped_comparisons",
 )  # fmt: skip
 
 
@@ -263,11 +267,50 @@ def _duplicates(counts: Row) -> Row:
             {"removed_source": removed, "kept_source": kept, "rule": rule, "documents": n}
             for removed, kept, rule, n in sorted(counts.get("overlap", []))
         ],
+        "capped_examples": [
+            {"documents": n, "skipped": skipped, "excerpt": clip(excerpt or "", MAX_EXCERPT_CHARS)}
+            for n, skipped, excerpt in sorted(
+                counts.get("capped_examples", []), key=lambda row: (-row[0], row[2] or "")
+            )
+        ],
         "largest_buckets": [
             {"documents": n, "excerpt": clip(excerpt or "", MAX_EXCERPT_CHARS)}
             for n, excerpt in sorted(
                 counts.get("largest_buckets", []), key=lambda row: (-row[0], row[1] or "")
             )
+        ],
+    }
+
+
+_LINE_COUNTS: Final = ("read", "kept", "removed", "dropped", "characters_removed")
+_LINE_DOCUMENTS: Final = ("documents", "documents_changed", "documents_dropped")
+
+
+def _lines(ledger: Row, inputs: _Inputs) -> Row:
+    """Boilerplate lines; nulls and empty lists where no source asked for it."""
+    total = ledger["total"].get("lines", {})
+    counts = inputs.json("lines", "_stage.json").get("counts", {}) if total else {}
+
+    def row(lines: Row, documents: Row) -> Row:
+        return {
+            **{name: lines.get(name) for name in _LINE_COUNTS},
+            "removed_fraction": _fraction(lines.get("removed"), lines.get("read")),
+            **{name: documents.get(name) for name in _LINE_DOCUMENTS},
+        }
+
+    sources = counts.get("by_source", {})
+    summed = {name: sum(each[name] for each in sources.values()) for name in _LINE_DOCUMENTS if sources}
+    return {
+        **row(total, summed),
+        "boilerplate": counts.get("boilerplate"),
+        "by_source": [
+            {"source": name, **row(entry["lines"], sources.get(name, {}))}
+            for name, entry in sorted(ledger["by_source"].items())
+            if "lines" in entry
+        ],
+        "most_frequent": [
+            {"documents": n, "line": clip(line, MAX_EXCERPT_CHARS)}
+            for n, line in sorted(counts.get("most_frequent", []), key=lambda row: (-row[0], row[1]))
         ],
     }
 

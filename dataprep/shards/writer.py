@@ -23,6 +23,7 @@ _ENCODED: Final = pa.schema(
         (s.CLUSTER_SIZE, pa.int32()),
     ]
 )
+SHARD_OPTIONS: Final[dict[str, Any]] = {"use_dictionary": [s.SOURCE], "compression_level": 3}
 
 
 def shard_path(locale: str, split: str, shard: int) -> str:
@@ -79,7 +80,7 @@ def write_shard(path: str, batches: Iterator[pa.RecordBatch], row_group_rows: in
     Returns:
         `rows`, `tokens`, `bytes`, `sha256` and `kept`, as in `write_shards`.
     """
-    writer = PartWriter(path, use_dictionary=[s.SOURCE], compression_level=3)
+    writer = PartWriter(path, **SHARD_OPTIONS)
     kept: Counter[tuple[str, str]] = Counter()
     rows = tokens = 0
     try:

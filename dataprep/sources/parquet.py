@@ -9,10 +9,11 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataprep.locales import canonical_language
-from dataprep.sources.record import MAX_RECORD_BYTES, SAMPLE_BYTES, Document, Malformed, Split
+from dataprep.sources.record import MAX_RECORD_BYTES, SAMPLE_BYTES, Columns, Document, Malformed, Split
 from dataprep.sources.streams import open_binary, size_of
 
 _LOCATORS: Final = ("locator", "url", "id")
@@ -22,6 +23,17 @@ _BATCH_ROWS: Final = 1024
 
 def read(split: Split) -> Iterator[Document | Malformed]:
     """Documents of a split; locator is the first of `locator`, `url`, `id` that a row has, else `file:row`."""
+    for records in _records(split, columnar=False):
+        assert not isinstance(records, Columns)
+        yield records
+
+
+def read_columns(split: Split) -> Iterator[Columns | Document | Malformed]:
+    """The same, many at a time where no record of a batch needs a closer look."""
+    yield from _records(split, columnar=True)
+
+
+def _records(split: Split, *, columnar: bool) -> Iterator[Columns | Document | Malformed]:
     if split.start == 0 and size_of(split.path) == 0:
         yield Malformed(0, "empty_file")
         return
@@ -36,7 +48,7 @@ def read(split: Split) -> Iterator[Document | Malformed]:
             return
         for group, first_row in enumerate(groups):
             if split.start <= first_row and (split.end is None or first_row < split.end):
-                yield from _group_records(split, file, group, first_row, columns)
+                yield from _group_records(split, file, group, first_row, columns, columnar=columnar)
 
 
 def language_of(file: str) -> str | None:
@@ -65,17 +77,70 @@ def _wanted_columns(schema: pa.Schema) -> list[str]:
 
 
 def _group_records(
-    split: Split, file: pq.ParquetFile, group: int, first_row: int, columns: list[str]
-) -> Iterator[Document | Malformed]:
+    split: Split, file: pq.ParquetFile, group: int, first_row: int, columns: list[str], *, columnar: bool
+) -> Iterator[Columns | Document | Malformed]:
     row = first_row
     try:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group], columns=columns):
+            if columnar and (whole := _columns(split, row, batch)) is not None:
+                yield whole
+                row += batch.num_rows
+                continue
             values = {name: _values(batch.column(name)) for name in columns}
             for index in range(batch.num_rows):
                 yield _record(split, row, {name: column[index] for name, column in values.items()})
                 row += 1
     except (pa.ArrowException, OSError):
         yield Malformed(row, "invalid_parquet")
+
+
+def _columns(split: Split, first_row: int, batch: pa.RecordBatch) -> Columns | None:
+    """A batch as columns; null if any record of it must be looked at by itself."""
+    texts = batch.column("text")
+    others = [name for name in batch.schema.names if name != "text"]
+    if texts.null_count or not pa.types.is_string(texts.type):
+        return None
+    if any(not _is_plain(batch.column(name).type) for name in others):
+        return None
+    try:
+        for name in batch.schema.names:
+            batch.column(name).validate(full=True)  # of strings, that they are UTF-8
+    except pa.ArrowInvalid:
+        return None
+    if batch.num_rows and pc.max(pc.binary_length(texts)).as_py() > MAX_RECORD_BYTES:
+        return None
+    spelled = {name: _texts(batch.column(name)) for name in others}
+    rows = range(first_row, first_row + batch.num_rows)
+    locators: list[str | None] = [None] * batch.num_rows
+    for name in reversed([name for name in _LOCATORS if name in spelled]):
+        locators = [found or other for found, other in zip(spelled[name], locators, strict=True)]
+    named = (
+        spelled.get("language", [None] * batch.num_rows)
+        if _is_text(batch, "language")
+        else [None] * batch.num_rows
+    )
+    known = {name: canonical_language(name) if name else split.language for name in set(named)}
+    return Columns(
+        [locator or f"{split.file}:{row}" for locator, row in zip(locators, rows, strict=True)],
+        texts,
+        [known[name] for name in named],
+        spelled.get("timestamp", [None] * batch.num_rows),
+        ["written"] * batch.num_rows,
+    )
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or (pa.types.is_integer(kind) and not pa.types.is_boolean(kind))
+
+
+def _is_text(batch: pa.RecordBatch, name: str) -> bool:
+    return batch.schema.get_field_index(name) >= 0 and bool(pa.types.is_string(batch.column(name).type))
+
+
+def _texts(column: pa.Array) -> list[str | None]:
+    """Values as `_spelled` gives them."""
+    values: list[str | None] = column.cast(pa.string()).to_pylist()
+    return [value or None for value in values]
 
 
 def _values(column: pa.Array) -> list[Any]:

@@ -12,6 +12,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final, Self
 
+import pyarrow as pa
+
 MAX_RECORD_BYTES: Final = (
     64 << 20
 )  # one record larger than this is quarantined: it would not fit an Arrow batch
@@ -75,6 +77,40 @@ class Document:
     language: str | None = None
     timestamp: str | None = None
     form: str = "written"
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Some documents in a row, column by column: what a columnar format gives without an object per document.
+
+    Attributes:
+        locators: as `Document.locator`, and so on.
+        texts: without nulls, valid UTF-8.
+        languages: BCP 47 or null.
+        timestamps: as the source writes them, or null.
+        forms: `written` or `spoken`.
+    """
+
+    locators: list[str]
+    texts: pa.StringArray
+    languages: list[str | None]
+    timestamps: list[str | None]
+    forms: list[str]
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return len(self.locators)
+
+    @classmethod
+    def of(cls, documents: list[Document]) -> Self:
+        """The columns of a list of documents."""
+        return cls(
+            [document.locator for document in documents],
+            pa.array([document.text for document in documents], pa.string()),
+            [document.language for document in documents],
+            [document.timestamp for document in documents],
+            [document.form for document in documents],
+        )
 
 
 @dataclass(frozen=True, slots=True)

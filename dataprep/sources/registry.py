@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from dataprep.sources import cc100, jsonl, mc4, opensubtitles, parquet, wikipedia
-from dataprep.sources.record import Document, Malformed, Split
+from dataprep.sources.record import Columns, Document, Malformed, Split
 
 Boundary = Literal["line", "blank_line", "page", "line_block", "row_group"]
 
@@ -19,11 +19,13 @@ class Reader:
         language_of: language that a file's name carries (BCP 47), or null.
         boundary: behind what a file of the format may be cut: a newline, a blank line, `</page>`, a fixed number of
             lines from the file's start, or a row group.
+        read_columns: the same records as `read`, in the same order, many at a time where they are in good order.
     """
 
     read: Callable[[Split], Iterator[Document | Malformed]]
     language_of: Callable[[str], str | None]
     boundary: Boundary
+    read_columns: Callable[[Split], Iterator[Columns | Document | Malformed]] | None = None
 
     @property
     def splits_plain_files(self) -> bool:
@@ -37,7 +39,7 @@ READERS: Final[dict[str, Reader]] = {
     "wikipedia": Reader(wikipedia.read, wikipedia.language_of, "page"),
     "opensubtitles": Reader(opensubtitles.read, opensubtitles.language_of, "line_block"),
     "jsonl": Reader(jsonl.read, jsonl.language_of, "line"),
-    "parquet": Reader(parquet.read, parquet.language_of, "row_group"),
+    "parquet": Reader(parquet.read, parquet.language_of, "row_group", parquet.read_columns),
 }
 
 MALFORMED_REASONS: Final[dict[str, str]] = {

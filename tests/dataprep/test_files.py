@@ -153,3 +153,22 @@ def test_a_folder_that_spark_would_take_for_a_pattern_is_refused(path: str) -> N
 def test_spark_is_told_that_a_local_path_is_local() -> None:
     assert files.spark_path("/data/run") == "file:///data/run"
     assert files.spark_path("s3a://bucket/run") == "s3a://bucket/run"
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("x")
+    (tmp_path / ".hidden").write_text("x")
+    (tmp_path / "note.tmp").write_text("x")
+    files.AtomicFile(str(tmp_path / "kept")).write(b"half")
+
+    files.remove_temporaries(str(tmp_path))
+    files.remove_temporaries(str(tmp_path / "none"))
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "kept", "note.tmp"]
+
+
+def test_the_hash_of_written_json_is_that_of_its_bytes(tmp_path: Path) -> None:
+    digest = files.write_json(str(tmp_path / "file.json"), {"b": "é", "a": 1})
+
+    assert (tmp_path / "file.json").read_bytes() == files.json_bytes({"a": 1, "b": "é"})
+    assert digest == files.bytes_sha256((tmp_path / "file.json").read_bytes())

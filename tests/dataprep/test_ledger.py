@@ -153,3 +153,47 @@ def test_a_record_without_a_fate_is_always_found(fates: list[tuple[Key, str]], d
 
     with pytest.raises(LedgerError, match=rf"by_file {lost[0][0]}/{lost[0][1]}: .*\(\+1\)"):
         check_ledger(ledger(read, {}, [], kept))
+
+
+LINES = {
+    "web": {"read": 90, "kept": 70, "removed": 15, "dropped": 5, "characters_removed": 400, "documents": 9},
+    "books": {"read": 30, "kept": 30, "removed": 0, "dropped": 0, "characters_removed": 0, "documents": 3},
+}
+
+
+def with_lines(**web: int) -> dict[str, Any]:
+    lines = LINES | {"web": LINES["web"] | web}
+    return build_ledger(read=READ, quarantined=QUARANTINED, dropped=DROPPED, kept=KEPT, lines=lines)
+
+
+def test_lines_are_counted_per_source_and_in_total_beside_the_documents() -> None:
+    actual = with_lines()
+
+    check_ledger(actual)
+    assert actual["by_source"]["web"].pop("lines") == {
+        "read": 90, "kept": 70, "removed": 15, "dropped": 5, "characters_removed": 400,
+    }  # fmt: skip
+    assert actual["by_source"]["books"].pop("lines")["read"] == 30
+    assert actual["total"].pop("lines") == {
+        "read": 120, "kept": 100, "removed": 15, "dropped": 5, "characters_removed": 400,
+    }  # fmt: skip
+    assert actual == ledger()
+
+
+@pytest.mark.parametrize(
+    ("web", "equation"),
+    [
+        ({"read": 91}, "91 read ≠ 70 kept + 15 removed + 5 dropped (+1)"),
+        ({"kept": 71}, "90 read ≠ 71 kept + 15 removed + 5 dropped (-1)"),
+        ({"removed": 14}, "90 read ≠ 70 kept + 14 removed + 5 dropped (+1)"),
+        ({"dropped": 0}, "90 read ≠ 70 kept + 15 removed + 0 dropped (+5)"),
+    ],
+)
+def test_lines_that_do_not_balance_are_named_with_their_numbers(web: dict[str, int], equation: str) -> None:
+    with pytest.raises(LedgerError) as error:
+        check_ledger(with_lines(**web))
+
+    lines = [line.strip() for line in str(error.value).splitlines() if ", lines:" in line]
+    assert len(lines) == 2
+    assert lines[0].startswith("total, lines: ")
+    assert lines[1] == f"by_source web, lines: {equation}"

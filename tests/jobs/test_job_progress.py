@@ -23,6 +23,18 @@ DEDUP = StageRecord(
     {"documents": 2662, "exact_removed": 104, "near_removed": 78, "candidate_pairs": 12345},
     35.1,
 )
+LINES = StageRecord(
+    "lines",
+    "f7",
+    {
+        "boilerplate": 1200,
+        "by_source": {
+            "web": {"read": 40_000, "removed": 5100, "documents_dropped": 12},
+            "books": {"read": 2000, "removed": 4, "documents_dropped": 0},
+        },
+    },
+    3.0,
+)
 FATES = StageRecord(
     "fates",
     "f3",
@@ -47,6 +59,7 @@ SHARDS = StageRecord("shards", "f5", {"files": 51, "documents": 2480, "tokens": 
     [
         (ANNOTATE, "134 files, 2,705 documents, 3.3 MB of text, 1,003 malformed, 8 repaired"),
         (DEDUP, "2,662 documents, 104 exact and 78 near duplicates, 12,345 pairs verified"),
+        (LINES, "1,200 boilerplate lines, 5,104 of 42,000 lines removed, 12 documents with too little left"),
         (FATES, "2,480 of 2,705 documents kept"),
         (TOKENIZER, "8,000 pieces from 2,480 documents"),
         (SHARDS, "51 shards, 1,234,567 tokens in 26 locales"),

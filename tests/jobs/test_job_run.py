@@ -15,7 +15,7 @@ def fail(run_dir: Path, *made: Path) -> None:
     """A run that makes some files and fails."""
 
     def work() -> None:
-        with run._locked(str(run_dir)):
+        with run.locked(str(run_dir)):
             for path in made:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("{}")
@@ -53,9 +53,9 @@ def test_a_folder_that_was_there_before_stays(tmp_path: Path) -> None:
 
 def test_a_second_run_on_a_folder_is_refused(tmp_path: Path) -> None:
     with (
-        run._locked(str(tmp_path / "run")),
+        run.locked(str(tmp_path / "run")),
         pytest.raises(RunFolderError, match="another run is working in"),
-        run._locked(str(tmp_path / "run")),
+        run.locked(str(tmp_path / "run")),
     ):
         pass
 

@@ -10,6 +10,7 @@ from dataprep.annotate.arrow_pass import AnnotateSettings, annotate_documents
 from dataprep.sources.record import Document
 
 SETTINGS = AnnotateSettings(
+    everything=True,
     repair_mojibake=False,
     replace_private_data=False,
     language_model=None,
@@ -39,3 +40,14 @@ def write_documents(folder: Path, texts: Mapping[tuple[str, str], str], *, part:
     name = f"part-{part:06d}.parquet"
     pq.write_table(pa.Table.from_batches(documents), folder / "documents" / name)
     pq.write_table(pa.Table.from_batches(signatures), folder / "dedup" / "signatures" / name)
+
+
+class TaskStandIn:
+    """Stands for the context of a Spark task, the eighth of its stage, where a test calls a task by itself."""
+
+    @staticmethod
+    def get() -> "TaskStandIn":
+        return TaskStandIn()
+
+    def partitionId(self) -> int:  # noqa: N802 (Spark's name)
+        return 7

@@ -1,11 +1,18 @@
+import random
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from dataprep.dedup.components import ComponentsError, _check, connected_components
+from dataprep.dedup.keep import graph_of
 
 Edge = tuple[int, int]
+Components = Callable[[list[Edge]], dict[int, int]]
 
 LARGEST = 2**63 - 1  # a node that a float cannot hold
 # The graphs lie side by side in one edge list, as clusters do. Numbers within a graph are in no helpful order.
@@ -37,15 +44,62 @@ def union_find(edges: list[Edge]) -> dict[int, int]:
     return {node: root(node) for node in parent}
 
 
-@pytest.mark.parametrize("local_edges", [1_000_000, 0], ids=["in one task", "as joins"])
-def test_components_are_those_of_a_plain_union_find(
-    local_edges: int, spark: SparkSession, tmp_path: Path
-) -> None:
-    edges = spark.createDataFrame(EDGES, "left long, right long")
+def in_one_task(edges: list[Edge]) -> dict[int, int]:
+    """Components as the keep rule finds them in one task; the larger node of an edge comes later in the keep order."""
+    later, earlier = np.array([(max(edge), min(edge)) for edge in edges], np.int64).reshape(-1, 2).T
+    place = np.zeros(2 * len(edges), [("rank", "<u8"), ("id", "<u8")])
+    place["rank"] = np.concatenate([later, earlier])
+    graph = graph_of(later, earlier, place)
+    least: dict[int, int] = {}
+    for node, component in zip(graph.node.tolist(), graph.component.tolist(), strict=True):
+        least[component] = min(node, least.get(component, node))
+    return {
+        node: least[component]
+        for node, component in zip(graph.node.tolist(), graph.component.tolist(), strict=True)
+    }
 
-    rows = connected_components(edges, str(tmp_path), local_edges=local_edges).collect()
 
-    assert sorted((row["node"], row["component"]) for row in rows) == sorted(union_find(EDGES).items())
+@pytest.fixture(params=["in one task", pytest.param("as joins", marks=pytest.mark.spark)])
+def components(request: pytest.FixtureRequest) -> Components:
+    """Least node of the component of every node, by either of the two ways."""
+    if request.param == "in one task":
+        return in_one_task
+    spark: SparkSession = request.getfixturevalue("spark")
+    folder: Path = request.getfixturevalue("tmp_path")
+
+    def as_joins(edges: list[Edge]) -> dict[int, int]:
+        frame = spark.createDataFrame(edges, "left long, right long")
+        rows = connected_components(frame, str(folder)).collect()
+        found = {row["node"]: row["component"] for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    return as_joins
+
+
+def test_components_are_those_of_a_plain_union_find(components: Components) -> None:
+    assert components(EDGES) == union_find(EDGES)
+
+
+def test_components_of_a_random_graph_are_those_of_a_plain_union_find(components: Components) -> None:
+    # About as many edges as nodes: many components of all sizes.
+    choose = random.Random(3)
+    edges = [(choose.randrange(300), 300 + choose.randrange(300)) for _ in range(280)]
+
+    assert components(edges) == union_find(edges)
+
+
+def test_a_corpus_without_pairs_has_no_components(components: Components) -> None:
+    assert components([]) == {}
+
+
+@given(
+    edges=st.lists(
+        st.tuples(st.integers(0, 12), st.integers(0, 12)).filter(lambda edge: edge[0] != edge[1]), max_size=14
+    )
+)
+def test_components_of_one_task_are_those_of_a_plain_union_find(edges: list[Edge]) -> None:
+    assert in_one_task(edges) == union_find(edges)
 
 
 def test_the_literal_graphs_have_the_components_one_would_draw() -> None:
@@ -56,15 +110,6 @@ def test_the_literal_graphs_have_the_components_one_would_draw() -> None:
     assert {size for least, size in sizes.items() if least in range(500, 550, 2)} == {2}
     assert [sizes[least] for least in (100, 200, 300, 400, 600)] == [30, 21, 12, 12, 2]
     assert (sizes[LARGEST - 1], sizes[LARGEST - 4], len(sizes)) == (2, 2, 32)
-
-
-def test_a_corpus_without_pairs_has_no_components(spark: SparkSession, tmp_path: Path) -> None:
-    edges = spark.createDataFrame([], "left long, right long")
-
-    components = connected_components(edges, str(tmp_path), local_edges=0)
-
-    assert components.columns == ["node", "component"]
-    assert components.collect() == []
 
 
 @pytest.mark.parametrize(

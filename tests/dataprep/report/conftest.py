@@ -82,6 +82,17 @@ DEDUP = {
     "num_bands": 20,
     "rows_per_band": 8,
     "min_jaccard": 0.8,
+    "preset": "default",
+    "verify": True,
+    "min_containment": 0.9,
+    "contained_removed": 0,
+    "slice_fraction": 1.0,
+    "earlier_segments": 2,
+    "earlier_removed": 6,
+    "max_bucket_size": 50,
+    "capped_buckets": 3,
+    "capped_comparisons": 44,
+    "capped_examples": [[88, 38, "We value your privacy. Accept <b>all</b> cookies."]],
 }  # fmt: skip
 
 EXAMPLE_SCHEMA = pa.schema(
@@ -166,7 +177,29 @@ def ledger() -> dict[str, Any]:
                 entry["quarantined"] += n
             else:
                 entry["dropped"][fate] = entry["dropped"].get(fate, 0) + n
+    for source, lines in LINES["by_source"].items():
+        tables["by_source"][source]["lines"] = {name: lines[name] for name in _LINE_COUNTS}
+    total["lines"] = {
+        name: sum(lines[name] for lines in LINES["by_source"].values()) for name in _LINE_COUNTS
+    }
     return {"schema_version": 1, "total": total, **tables}
+
+
+_LINE_COUNTS = ("read", "kept", "removed", "dropped", "characters_removed")
+LINES: dict[str, Any] = {
+    "by_source": {
+        "mc4": {
+            "documents": 900, "documents_changed": 120, "documents_dropped": 8, "read": 21_000, "kept": 20_490,
+            "removed": 480, "dropped": 30, "characters_removed": 24_000,
+        },
+        "wikipedia": {
+            "documents": 400, "documents_changed": 2, "documents_dropped": 0, "read": 9_000, "kept": 8_997,
+            "removed": 3, "dropped": 0, "characters_removed": 90,
+        },
+    },
+    "boilerplate": 77,
+    "most_frequent": [[95, "<b>All rights reserved</b> © 2024"], [40, "جميع الحقوق محفوظة"]],
+}  # fmt: skip
 
 
 def _plan() -> dict[str, Any]:
@@ -263,6 +296,7 @@ def write_run(folder: Path) -> None:
     documents = {"documents": 2191, "text_bytes": 6_112_200, "repaired": 13, "files": 8}
     _write_json(folder, _stage("annotate", 12.3, documents), "documents", "_stage.json")
     _write_json(folder, _stage("dedup", 8.25, DEDUP), "dedup", "_stage.json")
+    _write_json(folder, _stage("lines", 2.0, LINES), "lines", "_stage.json")
     _write_json(folder, _stage("fates", 1.0, {"funnel": _funnel()}), "fates", "_stage.json")
     _write_json(folder, _stage("shards", 101.6, {}), "shards", "_stage.json")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")

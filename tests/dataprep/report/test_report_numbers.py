@@ -39,7 +39,7 @@ def test_verdict_states_the_equation_with_its_numbers(run_dir: Path) -> None:
     assert verdict["consistent"] is True
     assert [check["check"] for check in verdict["checks"]] == [
         "total", "sources", "locales", "files", "sources_sum", "locales_sum", "files_sum", "quarantine_folder",
-        "fates", "dedup", "shards",
+        "lines", "fates", "dedup", "shards",
     ]  # fmt: skip
 
 
@@ -256,6 +256,66 @@ def test_a_skipped_stage_shows_the_time_its_output_took(run_dir: Path) -> None:
         "skipped": True,
         "recorded_elapsed_s": 8.25,
     }
+
+
+def test_lines_that_documents_share_are_counted_per_source(run_dir: Path) -> None:
+    lines = build_report(str(run_dir))["lines"]
+
+    assert (lines["read"], lines["kept"], lines["removed"], lines["dropped"]) == (30_000, 29_487, 483, 30)
+    assert (lines["boilerplate"], lines["documents_changed"], lines["documents_dropped"]) == (77, 122, 8)
+    assert lines["removed_fraction"] == 0.0161
+    assert lines["by_source"][1] == {
+        "source": "wikipedia", "documents": 400, "documents_changed": 2, "documents_dropped": 0, "read": 9_000,
+        "kept": 8_997, "removed": 3, "dropped": 0, "characters_removed": 90, "removed_fraction": 3 / 9_000,
+    }  # fmt: skip
+    assert lines["most_frequent"][1] == {"documents": 40, "line": "جميع الحقوق محفوظة"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "failures"),
+    [
+        (
+            ("by_source", "mc4"),
+            [{"entry": "mc4", "expected": 21_000, "found": 20_999},
+             {"entry": "sum of kept", "expected": 29_487, "found": 29_486}],
+        ),
+        (
+            ("total",),
+            [{"entry": "total", "expected": 30_000, "found": 29_999},
+             {"entry": "sum of kept", "expected": 29_486, "found": 29_487}],
+        ),
+    ],
+)  # fmt: skip
+def test_a_lost_line_unbalances_the_ledger(
+    run_dir: Path, entry: tuple[str, ...], failures: Rows, write_json: Callable[..., None]
+) -> None:
+    ledger = json.loads((run_dir / "ledger.json").read_text())
+    of_entry = ledger
+    for key in entry:
+        of_entry = of_entry[key]
+    of_entry["lines"]["kept"] -= 1
+    write_json(ledger, "ledger.json")
+
+    verdict = build_report(str(run_dir))["verdict"]
+
+    failed = {check["check"]: check["failures"] for check in verdict["checks"] if not check["passed"]}
+    assert verdict["balanced"] is False
+    assert failed == {"lines": failures}
+
+
+def test_a_run_without_line_deduplication_has_no_numbers_of_lines(
+    run_dir: Path, write_json: Callable[..., None]
+) -> None:
+    ledger = json.loads((run_dir / "ledger.json").read_text())
+    for entry in (ledger["total"], *ledger["by_source"].values()):
+        entry.pop("lines", None)
+    write_json(ledger, "ledger.json")
+    shutil.rmtree(run_dir / "lines")
+
+    report = build_report(str(run_dir))
+
+    assert (report["lines"]["read"], report["lines"]["by_source"], report["missing_inputs"]) == (None, [], [])
+    assert "lines" not in [check["check"] for check in report["verdict"]["checks"]]
 
 
 def test_every_number_has_a_definition_and_every_definition_a_use(run_dir: Path) -> None:

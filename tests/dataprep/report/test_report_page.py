@@ -184,7 +184,7 @@ def test_each_table_has_a_caption_and_each_heading_a_definition(html: str) -> No
     headings = [
         attributes for tag, attributes in page.elements if tag == "th" and attributes.get("scope") == "col"
     ]
-    assert page.count("table") == page.count("caption") == 12
+    assert page.count("table") == page.count("caption") == 14
     assert all(attributes.get("title") for attributes in headings)
     assert all(attributes.get("scope") in {"row", "col"} for tag, attributes in page.elements if tag == "th")
 
@@ -195,7 +195,7 @@ def test_keyboard_reaches_the_content_and_the_scrolling_tables(html: str) -> Non
     regions = [attributes for _, attributes in page.elements if attributes.get("role") == "region"]
     first_link = next(attributes for tag, attributes in page.elements if tag == "a")
     assert first_link == {"class": "skip", "href": "#content"}
-    assert len(regions) == 12
+    assert len(regions) == 14
     assert all(attributes["tabindex"] == "0" and attributes["aria-labelledby"] for attributes in regions)
 
 
@@ -215,6 +215,23 @@ def test_numbers_are_grouped_and_the_verdict_is_written_out(html: str) -> None:
     assert "The ledger balances: every record that was read is accounted for." in text
     assert "2,198 read = 1,626 kept + 565 dropped + 7 quarantined" in text
     assert "910,000" in text
+
+
+def test_lines_that_documents_share_have_their_part_of_the_page(html: str) -> None:
+    assert "Lines that documents share" in html
+    assert "<bdi>&lt;b&gt;All rights reserved&lt;/b&gt; © 2024</bdi>" in html
+    assert "<bdi>جميع الحقوق محفوظة</bdi>" in html
+
+
+def test_a_run_without_line_deduplication_does_not_speak_of_it(
+    run_dir: Path, write_json: Callable[..., None]
+) -> None:
+    ledger = json.loads((run_dir / "ledger.json").read_text())
+    for entry in (ledger["total"], *ledger["by_source"].values()):
+        entry.pop("lines", None)
+    write_json(ledger, "ledger.json")
+
+    assert "Lines that documents share" not in render(build_report(str(run_dir)))
 
 
 def test_an_unbalanced_ledger_is_said_first(run_dir: Path) -> None:
@@ -280,3 +297,13 @@ def test_a_run_that_read_nothing_renders(tmp_path: Path, write_json: Callable[..
 )  # fmt: skip
 def test_values_are_written_for_people(shown: str, text: str) -> None:
     assert shown == text
+
+
+def test_band_values_over_the_bound_are_shown_with_their_text_as_text(html: str) -> None:
+    assert "Band values that too many documents share" in html
+    assert "88 documents, 38 of them not compared" in html
+    assert "Accept &lt;b&gt;all&lt;/b&gt; cookies." in html
+
+
+def test_documents_dropped_for_earlier_runs_are_counted(html: str) -> None:
+    assert "Like documents of earlier runs" in html

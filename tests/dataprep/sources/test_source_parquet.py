@@ -1,13 +1,15 @@
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from source_helpers import read_split, whole
 
+from dataprep.sources import parquet
 from dataprep.sources.plan import plan_splits
-from dataprep.sources.record import Document, Malformed
+from dataprep.sources.record import Columns, Document, Malformed, Split
 
 
 def write(path: Path, columns: dict[str, object], *, row_group_size: int = 2) -> Path:
@@ -102,3 +104,57 @@ def test_a_damaged_row_group_does_not_lose_the_others(tmp_path: Path) -> None:
         Malformed(1, "invalid_parquet"),
         Document("x.parquet:2", "c" * 50),
     ]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"text": ["eins", "zwei"]},
+        {"text": ["a", "b", "c"], "id": [7, None, 0], "url": ["", "u2", None], "locator": [None, "", "l3"]},
+        {"text": ["a", "b"], "language": ["de", ""], "timestamp": ["2020-01-01", None]},
+        {"text": ["a", "b"], "language": ["no-such", "EN"], "timestamp": [5, 0]},
+        {"text": ["a", None, "c"], "id": ["x", "y", "z"]},
+        {"text": ["a", "b"], "timestamp": [datetime.date(2020, 1, 2), None]},
+        {"text": pa.array(["a", "b", "a"]).dictionary_encode()},
+        {"text": pa.array(["a", "b"], pa.large_string()), "id": [True, False]},
+        {"text": pa.array([b"gut", b"\xff\xfe"]).view(pa.string()), "id": ["1", "2"]},
+        {"text": ["a", "b"], "id": pa.array([b"\xff", b"2"]).view(pa.string())},
+        {"text": []},
+    ],
+    ids=str,
+)
+def test_columns_hold_the_records_that_are_read_one_by_one(table: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    kinds = {"text": pa.string()} if not len(table["text"]) else {}
+    pq.write_table(
+        pa.table({name: pa.array(values, kinds.get(name)) for name, values in table.items()}), path
+    )
+    split = Split("web", "parquet", "file.parquet", str(path), "fr")
+
+    found: list[Document | Malformed] = []
+    for item in parquet.read_columns(split):
+        if isinstance(item, Columns):
+            rows = zip(
+                item.locators,
+                item.texts.to_pylist(),
+                item.languages,
+                item.timestamps,
+                item.forms,
+                strict=True,
+            )
+            found += [Document(*row) for row in rows]
+        else:
+            found.append(item)
+
+    assert found == list(parquet.read(split))
+
+
+def test_a_batch_in_good_order_comes_as_columns(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    pq.write_table(pa.table({"text": ["eins", "zwei"], "url": ["u1", "u2"]}), path)
+
+    (columns,) = parquet.read_columns(Split("web", "parquet", "file.parquet", str(path), "de"))
+
+    assert columns == Columns(
+        ["u1", "u2"], pa.array(["eins", "zwei"]), ["de", "de"], [None, None], ["written"] * 2
+    )
