@@ -13,7 +13,7 @@ readers into Parquet and from Parquet into token ids inside Python tasks; Spark 
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -35,6 +35,7 @@ from dataprep.dedup.lines import run_lines
 from dataprep.filter.fates import NO_REQUESTS, run_fates
 from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
+from dataprep.local_tasks import LocalTasks
 from dataprep.parts import part_number
 from dataprep.plan import InputPlan, cut_file, read_tasks, task_from_json, task_to_json
 from dataprep.removals.requests import Requests
@@ -79,6 +80,7 @@ class Pipeline:
         plan: input files and splits.
         on_start: called with a stage's name before it runs or is skipped.
         on_end: called with its record, and whether it was skipped.
+        local: runs the tasks that need no Spark on this machine; null: on the executors.
     """
 
     spark: Callable[[], SparkSession]
@@ -86,6 +88,7 @@ class Pipeline:
     plan: InputPlan
     on_start: Callable[[str], None]
     on_end: Callable[[StageRecord, bool], None]
+    local: LocalTasks | None = None
     run: RunFolder = field(init=False)
     requests: Requests = field(init=False, default_factory=Requests)
 
@@ -129,6 +132,10 @@ class Pipeline:
         if files.exists(self.run.at(stage.folder)):
             self.run.clear_from(stage)
 
+    def _tasks(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
+        """Run tasks that need no Spark: in processes of this machine, or on the executors."""
+        return self.local.run(payloads, work) if self.local else run_tasks(self.spark(), payloads, work)
+
     def _partitions(self) -> int:
         return int(self.spark().conf.get("spark.sql.shuffle.partitions") or 1)
 
@@ -145,9 +152,9 @@ class Pipeline:
         def cut(line: str) -> str:
             return cut_file(line, out_dir=files.join(run_dir, "precut"), chunk_bytes=chunk_bytes)
 
-        chunks = run_tasks(self.spark(), [split.to_json() for split in self.plan.to_cut], cut)
+        chunks = self._tasks([split.to_json() for split in self.plan.to_cut], cut)
         splits = [Split.from_json(line) for lines in chunks for line in lines.splitlines()]
-        cores = self.spark().sparkContext.defaultParallelism
+        cores = self.local.cores if self.local else self.spark().sparkContext.defaultParallelism
         tasks = read_tasks([*self.plan.splits, *splits], split_bytes=config.engine.split_bytes, cores=cores)
         settings = annotate_settings(config)
         batch_bytes = config.engine.batch_bytes
@@ -157,8 +164,7 @@ class Pipeline:
             return run_read_task(task, run_dir=run_dir, settings=settings, batch_bytes=batch_bytes).to_json()
 
         results = [
-            TaskResult.from_json(line)
-            for line in run_tasks(self.spark(), [task_to_json(task) for task in tasks], read)
+            TaskResult.from_json(line) for line in self._tasks([task_to_json(task) for task in tasks], read)
         ]
         files.remove_tree(self.run.at("precut"))
         parts = [result.part for result in results if result.documents]

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dataprep.local_tasks import LocalTasks
 from dataprep.stages import StageRecord
 
 _POLL_S = 0.3
@@ -23,13 +24,15 @@ class StageProgress:
         terminal = os.fdopen(os.dup(2), "w") if sys.stderr.isatty() else sys.stderr
         self._console = Console(file=terminal, highlight=False, soft_wrap=True, emoji=False)
         self._session: Callable[[], SparkSession | None] = lambda: None
+        self._local: LocalTasks | None = None
         self._bar: Progress | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def watch(self, session: Callable[[], SparkSession | None]) -> None:
-        """Where to find the session whose tasks the bar counts, once there is one."""
+    def watch(self, session: Callable[[], SparkSession | None], local: LocalTasks | None = None) -> None:
+        """Where to find the session whose tasks the bar counts, once there is one, and tasks that run without it."""
         self._session = session
+        self._local = local
 
     def start(self, stage: str) -> None:
         """A stage begins."""
@@ -79,6 +82,9 @@ class StageProgress:
     def _poll(self, task: Any) -> None:  # noqa: ANN401 (rich's TaskID)
         while not self._stop.wait(_POLL_S):
             session, bar = self._session(), self._bar
+            if bar is not None and self._local is not None and self._local.done[1]:
+                bar.update(task, completed=self._local.done[0], total=self._local.done[1])
+                continue
             if session is None or bar is None:
                 continue
             tracker = session.sparkContext.statusTracker()

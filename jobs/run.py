@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
 import yaml
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -24,6 +26,7 @@ from dataprep.config import PrepareConfig
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
+from dataprep.local_tasks import LocalTasks
 from dataprep.pipeline import DEDUP, SHARDS, STAGES, Pipeline
 from dataprep.plan import plan_input
 from dataprep.removals.requests import load_requests
@@ -35,7 +38,7 @@ from dataprep.stages import RECORD_NAME, Stage, StageRecord
 from jobs.config import load_config
 from jobs.java import JavaError
 from jobs.progress import StageProgress
-from jobs.spark import build_session, spark_master
+from jobs.spark import build_session, local_cores, spark_master
 
 BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
 UNBALANCED: Final = 3  # exit code: documents were lost; the shards must not be used
@@ -112,25 +115,10 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
         print(f"# {len(plan.inputs):,} input files, {plan.size_bytes / 1e6:,.1f} MB; nothing was run")
         return
     started_at = datetime.datetime.now(datetime.UTC)
-    session: list[SparkSession] = []
-
-    def spark() -> SparkSession:
-        if not session:
-            # Compiled here once, so that the workers load the machine code instead of compiling it side by side; the
-            # JVM starts meanwhile.
-            with ThreadPoolExecutor(1) as pool:
-                warm = pool.submit(_warm_up, config)
-                session.append(
-                    build_session(
-                        name, config.engine, log_path=_log_path(config.run_dir), input_bytes=plan.size_bytes
-                    )
-                )
-                warm.result()
-        return session[0]
-
+    start = _Start(name, config, plan.size_bytes)
     done: list[tuple[StageRecord, bool]] = []
     with locked(config.run_dir), StageProgress() as progress:
-        progress.watch(lambda: session[0] if session else None)
+        progress.watch(start.started, start.local)
         progress.say(
             f"reading {len(plan.inputs):,} files, {plan.size_bytes / 1e6:,.1f} MB, into {config.run_dir}"
         )
@@ -144,12 +132,11 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             if pending := finish_pending(config.run_dir, lambda: report(config.run_dir)):
                 progress.say(f"finished the removal {pending['name']}, which was interrupted")
             _write_config(config)
-            Pipeline(spark, config, plan, progress.start, end).prepare(last)
+            Pipeline(start.session, config, plan, progress.start, end, start.local).prepare(last)
             _write_run(config, started_at, done)
         finally:
             progress.close()  # it asks the session for its tasks
-            if session:
-                session[0].stop()
+            start.stop()
         if last == SHARDS:
             report(config.run_dir)
             progress.say(f"shards     {files.join(config.run_dir, 'shards')}")
@@ -165,10 +152,76 @@ def report(run_dir: str) -> None:
     write_report(run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
 
 
-def _warm_up(config: PrepareConfig) -> None:
-    warm_up()
-    if config.measure == "all":
-        language_id.warm_up(config.language_id.model)
+class _Start:
+    """The Spark session of a job: started when it is first needed, or while the first stage runs without it.
+
+    Attributes:
+        local: runs tasks without Spark on this machine, if that is where the job runs.
+    """
+
+    def __init__(self, name: str, config: PrepareConfig, input_bytes: int) -> None:
+        self._config = config
+        self._build = partial(
+            build_session, name, config.engine, log_path=_log_path(config.run_dir), input_bytes=input_bytes
+        )
+        self._pool = ThreadPoolExecutor(1)
+        self._future: Future[SparkSession] | None = None
+        cores = local_cores(spark_master())
+        self.local = _WithSpark(cores, self) if cores is not None else None
+
+    def begin(self) -> None:
+        """Start Spark in the background, and compile the kernels meanwhile: workers then load the machine code."""
+        if self._future is None:
+            self._future = self._pool.submit(self._built)
+            warm_up()
+            if self._config.measure == "all":
+                language_id.warm_up(self._config.language_id.model)
+
+    def _built(self) -> SparkSession:
+        session = self._build()
+        if self.local is not None:
+            # Python workers import and load for a second or two: now, not when the first stage of Spark waits for them.
+            numbers = session.range(0, self.local.cores, 1, self.local.cores)
+            numbers.mapInArrow(_imported, numbers.schema).collect()
+        return session
+
+    def session(self) -> SparkSession:
+        """The session; waits for it."""
+        self.begin()
+        assert self._future is not None
+        return self._future.result()
+
+    def started(self) -> SparkSession | None:
+        """The session, if it is there."""
+        if self._future is None or not self._future.done() or self._future.exception() is not None:
+            return None
+        return self._future.result()
+
+    def stop(self) -> None:
+        """Stop the session, if there is one."""
+        if self._future is not None and self._future.exception() is None:
+            self._future.result().stop()
+        self._pool.shutdown()
+
+
+def _imported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """What deduplication imports, in a Python worker."""
+    from dataprep.dedup import tasks, verify
+
+    assert tasks, verify
+    yield from batches
+
+
+class _WithSpark(LocalTasks):
+    """Tasks on this machine, while Spark starts for the stages behind."""
+
+    def __init__(self, cores: int, start: _Start) -> None:
+        super().__init__(cores)
+        self._start = start
+
+    def run(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
+        self._start.begin()
+        return super().run(payloads, work)
 
 
 def _log_path(run_dir: str) -> Path:

@@ -1,6 +1,7 @@
 """The only SparkSession builder. Engineering settings only: nothing here may change a result."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,16 @@ _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THRE
 def spark_master() -> str:
     """The cluster: MASTER from the environment, else all cores of this machine."""
     return os.environ.get("MASTER") or "local[*]"
+
+
+def local_cores(master: str) -> int | None:
+    """Cores that a local master uses; null for a cluster."""
+    cores = re.match(r"local(?:\[(\*|\d+)[^\]]*\])?$", master)
+    if cores is None:
+        return None
+    if cores[1] == "*":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(cores[1] or 1)
 
 
 def build_session(
@@ -76,6 +87,9 @@ def build_session(
     for name in _ONE_THREAD:
         builder = builder.config(f"spark.executorEnv.{name}", "1")
     if master.startswith("local"):
+        # What is shuffled is mostly hashes, which do not compress, and it goes to this machine's own disk.
+        for name in ("spark.shuffle.compress", "spark.shuffle.spill.compress"):
+            builder = builder.config(name, "false")
         builder = builder.config("spark.driver.host", "127.0.0.1").config(
             "spark.driver.bindAddress", "127.0.0.1"
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from dataprep.dedup.exact import run_starts
 from dataprep.dedup.exchange import Records
-from dataprep.dedup.nodes import Longs, Words
+from dataprep.dedup.nodes import Longs
 
 # A band key on its way to its bucket: `key`, and the document's place in the keep order (`rank`, then the first 64
 # bits of its doc_id), and its node.
@@ -54,16 +54,6 @@ class Stars(NamedTuple):
     size: Longs
     total: Longs
     skipped: Longs
-
-
-def band_records(keys_NB: Longs, rank_N: Words, id_N: Words, node_N: Longs) -> Records:
-    """One KEY_RECORD per document and band, document by document."""
-    size, bands = keys_NB.shape
-    records = np.empty((size, bands), KEY_RECORD)
-    records["key"] = keys_NB
-    for name, values in (("rank", rank_N), ("id", id_N), ("node", node_N)):
-        records[name] = values[:, None]
-    return records.reshape(-1)
 
 
 def stars(records: Records, *, cap: int, known: Buckets | None = None) -> Stars:

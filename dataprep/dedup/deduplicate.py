@@ -41,7 +41,7 @@ from dataprep.dedup.tasks import (
     write_segment_seconds,
     write_segment_texts,
 )
-from dataprep.dedup.verify import CENTRE, REQUESTS_SCHEMA, Thresholds, compared_pairs, shingle_sets
+from dataprep.dedup.verify import CENTRE, Thresholds, compared_pairs, shingle_sets
 from dataprep.filter.rules import mark_documents
 from dataprep.parts import part_number, texts_at
 
@@ -130,6 +130,7 @@ class _Deduplication:
             cap=self._settings.max_bucket_size,
             text_slots=num_slots(documents, document_records(bands).itemsize, cores),
             key_slots=num_slots(documents * bands, KEY_RECORD.itemsize, cores),
+            fetch_slots=partitions,
         )
 
     def run(self) -> dict[str, Any]:
@@ -169,10 +170,10 @@ class _Deduplication:
         by_text = exchanged(self._sent(), work.text_slots)
         by_key = exchanged(by_text.mapInArrow(collapse_copies(work), PACKED_SCHEMA), work.key_slots)
         pairs = compared_pairs(
-            by_key.mapInArrow(find_stars(work), REQUESTS_SCHEMA),
+            by_key.mapInArrow(find_stars(work), PACKED_SCHEMA),
             self._documents_dirs,
             self._thresholds(),
-            partitions=self._partitions,
+            slots=work.fetch_slots,
             seconds_dir=files.join(work.work_dir, "seconds") if self._index is not None else None,
         )
         return self._written(pairs, self._at("dedup", "pairs"))

@@ -5,7 +5,10 @@ JVM each, on the way out of Python and back into it again; packed, Spark moves a
 it is good at: spilling, fetching, retrying.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import numpy as np
@@ -75,6 +78,19 @@ class Sender:
             )
 
 
+def packed_slots(rows: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+    """Records that lie in the order of their slots, packed.
+
+    Args:
+        rows: the records.
+        bounds: where each slot's begin, and the end.
+    """
+    for slot, (start, end) in enumerate(itertools.pairwise(bounds.tolist())):
+        if start < end:
+            packed = pa.array([rows[start:end].tobytes()], pa.binary())
+            yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), packed], [SLOT, PACKED])
+
+
 def exchanged(packed: DataFrame, slots: int) -> DataFrame:
     """The packed records with all of a slot in one partition, one slot per partition."""
     return packed.repartitionById(slots, SLOT)
@@ -90,3 +106,100 @@ def received(batches: Iterable[pa.RecordBatch], dtype: np.dtype[Any]) -> tuple[i
             slot = number
             pieces.append(np.frombuffer(value.as_buffer(), dtype))
     return slot, np.concatenate(pieces) if pieces else np.zeros(0, dtype)
+
+
+def spread(number_N: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint64]:
+    """Uniform keys from numbers that lie close together: Fibonacci hashing (Knuth, volume 3, section 6.4)."""
+    return number_N.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+
+
+class TableSender:
+    """As `Sender`, for rows with values of any length: packed as Arrow streams.
+
+    Attributes:
+        slots: number of slots.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._held: list[pa.RecordBatch] = []
+        self._slots: list[npt.NDArray[np.int32]] = []
+        self._held_bytes = 0
+
+    def add(self, rows: pa.RecordBatch, key_N: npt.NDArray[np.uint64]) -> Iterator[pa.RecordBatch]:
+        """Take rows, each with the key that decides its slot."""
+        if rows.num_rows:
+            self._held.append(rows)
+            self._slots.append(slots_of(key_N, self.slots))
+            self._held_bytes += rows.nbytes
+        if self._held_bytes >= _HELD_BYTES:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[pa.RecordBatch]:
+        """Everything that is held."""
+        if not self._held:
+            return
+        rows = pa.Table.from_batches(self._held)
+        slot_N = np.concatenate(self._slots)
+        self._held, self._slots, self._held_bytes = [], [], 0
+        for slot in np.unique(slot_N).tolist():
+            some = rows.take(pa.array(np.flatnonzero(slot_N == slot)))
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, some.schema) as stream:
+                stream.write_table(some)
+            packed = pa.array([sink.getvalue().to_pybytes()], pa.binary())
+            yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), packed], [SLOT, PACKED])
+
+
+@contextmanager
+def received_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """The rows of this partition, as they were sent.
+
+    They lie in a temporary file that is mapped into memory: a slot larger than expected costs disk, not memory.
+    """
+    with NamedTemporaryFile(prefix="magister-") as file:
+        bounds = [0]
+        for batch in batches:
+            for value in batch.column(PACKED):
+                file.write(value.as_buffer())
+                bounds.append(file.tell())
+        file.flush()
+        if len(bounds) == 1:
+            yield []
+            return
+        with pa.memory_map(file.name) as mapped:
+            whole = mapped.read_buffer()
+            streams = [
+                pa.ipc.open_stream(whole.slice(start, end - start))
+                for start, end in itertools.pairwise(bounds)
+            ]
+            yield [batch for stream in streams for batch in stream]
+
+
+def in_order(
+    pieces: list[pa.RecordBatch], order: npt.NDArray[np.int64], rows: int
+) -> Iterator[pa.RecordBatch]:
+    """The rows of many batches in another order, some at a time; only these are copied into memory.
+
+    Args:
+        pieces: batches of one schema.
+        order: position of each row that is wanted, counted over all pieces.
+        rows: how many at a time.
+    """
+    first = np.append(0, np.cumsum([piece.num_rows for piece in pieces]))
+    for start in range(0, len(order), rows):
+        wanted = order[start : start + rows]
+        by_place = np.argsort(wanted)
+        ordered = wanted[by_place]
+        bounds = np.searchsorted(ordered, first)
+        found = [
+            piece.take(pa.array(ordered[low:high] - first[number]))
+            for number, (piece, (low, high)) in enumerate(
+                zip(pieces, itertools.pairwise(bounds.tolist()), strict=True)
+            )
+            if low < high
+        ]
+        back = np.empty(len(wanted), np.int64)
+        back[by_place] = np.arange(len(wanted))
+        (batch,) = pa.Table.from_batches(found).combine_chunks().to_batches()
+        yield batch.take(pa.array(back))

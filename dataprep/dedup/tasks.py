@@ -17,12 +17,13 @@ import xxhash
 from dataprep import files
 from dataprep import schema as s
 from dataprep.dedup import index
-from dataprep.dedup.candidates import KEY_RECORD, Stars, band_records, stars
+from dataprep.dedup.candidates import KEY_RECORD, Stars, stars
 from dataprep.dedup.exact import NO_COPY, Known, document_records, exact_copies, run_starts
-from dataprep.dedup.exchange import SLOT, Records, Sender, received, slot_bounds
+from dataprep.dedup.exchange import SLOT, Records, Sender, packed_slots, received, slot_bounds, spread
 from dataprep.dedup.index import Segment
 from dataprep.dedup.nodes import Longs, ids_to_words, nodes, ranks, words_to_ids
-from dataprep.dedup.verify import CENTRE, FETCH, IS_CENTRE, IS_MEMBER, IS_SECOND, ROLE
+from dataprep.dedup.verify import IS_CENTRE, IS_MEMBER, IS_SECOND, REQUEST
+from dataprep.kernels.bands import may_repeat, scatter_bands
 from dataprep.parts import PartWriter, part_name
 
 Task = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
@@ -32,6 +33,7 @@ COPIES_SCHEMA: Final = (
     "representative_source string"
 )
 LARGEST_BUCKETS: Final = 20
+_DOCUMENTS_AT_A_TIME: Final = 1 << 16  # whose band keys are laid out at once
 _SPARK_SEED: Final = 42  # of its function xxhash64, which hashes file names in the other case
 _REJECTED: Final = 1  # flags of a document's record
 _EMPTY: Final = 2
@@ -53,6 +55,7 @@ class Work:
         cap: documents of a bucket that are compared.
         text_slots: slots of documents by content hash.
         key_slots: slots of band keys.
+        fetch_slots: slots of documents whose texts are fetched, by part.
     """
 
     signatures_dir: str
@@ -66,6 +69,7 @@ class Work:
     cap: int
     text_slots: int
     key_slots: int
+    fetch_slots: int
     source_names: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -201,12 +205,16 @@ def collapse_copies(work: Work) -> Task:
                 "same_text": shared,
             },
         )
-        sender = Sender(work.key_slots)
-        for start in range(0, len(signed), 1 << 16):
-            some = signed[start : start + (1 << 16)]
-            keys = band_records(some["keys"], some["rank"], some["id"][:, 0], some["node"])
-            yield from sender.add(keys, keys["key"].view(np.uint64))
-        yield from sender.flush()
+        for start in range(0, len(signed), _DOCUMENTS_AT_A_TIME):
+            some = signed[start : start + _DOCUMENTS_AT_A_TIME]
+            rows, starts = scatter_bands(
+                some["keys"],
+                np.ascontiguousarray(some["rank"]),
+                np.ascontiguousarray(some["id"][:, 0]),
+                np.ascontiguousarray(some["node"]),
+                work.key_slots,
+            )
+            yield from packed_slots(rows, starts)
 
     return collapse
 
@@ -307,6 +315,9 @@ def find_stars(work: Work) -> Task:
             return
         bounds = slot_bounds(slot, work.key_slots)
         known = index.known_buckets(list(work.before), bounds)
+        if work.segment_dir is None:
+            # Most keys are alone in their bucket. An index has to know them; without one they need not be sorted.
+            records = records[may_repeat(np.ascontiguousarray(records["key"]).view(np.uint64))]
         found = stars(records, cap=work.cap, known=known)
         del records
         if work.segment_dir is not None:
@@ -328,17 +339,21 @@ def find_stars(work: Work) -> Task:
             )
             writer.commit()
         member, centre = found.member, found.centre
-        yield from _requests(member["node"], centre["node"], IS_MEMBER, member, member["key"])
         centres = centre[np.unique(centre["node"], return_index=True)[1]]
-        yield from _requests(centres["node"], centres["node"], IS_CENTRE, centres)
+        requests = [
+            _requests(member["node"], centre["node"], IS_MEMBER, member),
+            _requests(centres["node"], centres["node"], IS_CENTRE, centres),
+        ]
         if work.before:
             # What an earlier run compared the documents with that were unlike the centre.
             seconds = index.known_seconds(list(work.before), bounds)
             second = seconds.centre[np.isin(seconds.key, member["key"])]
             at = np.searchsorted(found.key.view(np.uint64), second["key"].view(np.uint64))
-            yield from _requests(
-                second["node"], found.centre_of["node"][at], IS_SECOND, second, second["key"]
-            )
+            requests.append(_requests(second["node"], found.centre_of["node"][at], IS_SECOND, second))
+        sender = Sender(work.fetch_slots)
+        for some in requests:
+            yield from sender.add(some, spread(some["fetch"] >> 32))
+        yield from sender.flush()
 
     return find
 
@@ -354,24 +369,13 @@ def _largest_buckets(found: Stars) -> Longs:
     return by_size[np.sort(largest_of_each)[:LARGEST_BUCKETS]]
 
 
-def _requests(
-    fetch: Longs, centre: Longs, role: int, places: Records, keys: Longs | None = None, rows: int = 1 << 16
-) -> Iterator[pa.RecordBatch]:
-    """Rows of `verify.REQUESTS_SCHEMA`."""
-    for start in range(0, len(fetch), rows):
-        some = slice(start, start + rows)
-        size = len(fetch[some])
-        columns = {
-            FETCH: fetch[some],
-            CENTRE: centre[some],
-            ROLE: np.full(size, role, np.int32),
-            "rank": places["rank"][some].astype(np.int64),
-            "id": places["id"][some].astype(np.int64),
-            "band_key": np.zeros(size, np.int64) if keys is None else keys[some],
-        }
-        yield pa.RecordBatch.from_pydict(
-            {name: pa.array(np.ascontiguousarray(each)) for name, each in columns.items()}
-        )
+def _requests(fetch: Longs, centre: Longs, role: int, places: Records) -> Records:
+    """REQUEST records of one role, with the places and keys of KEY_RECORDs."""
+    records = np.empty(len(fetch), REQUEST)
+    records["fetch"], records["centre"], records["role"] = fetch, centre, role
+    for name in ("rank", "id", "key"):
+        records[name] = places[name]
+    return records
 
 
 def send_keys(slots: int) -> Task:

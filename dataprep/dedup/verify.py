@@ -14,13 +14,21 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from dataprep import files
 from dataprep import schema as s
 from dataprep.dedup.candidates import KEY_RECORD, Buckets, Stars, stars
 from dataprep.dedup.exact import run_starts
-from dataprep.dedup.exchange import Records
+from dataprep.dedup.exchange import (
+    PACKED_SCHEMA,
+    Records,
+    TableSender,
+    exchanged,
+    in_order,
+    received,
+    received_rows,
+    spread,
+)
 from dataprep.dedup.nodes import Longs, part_of, row_of, segment_of
 from dataprep.kernels.arrow_buffers import buffers
 from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
@@ -33,7 +41,10 @@ FETCH: Final = "fetch"  # node whose text is fetched
 IS_CENTRE: Final = 0  # roles: the order in which a star's documents arrive
 IS_SECOND: Final = 1  # an earlier run's first document of a bucket that is unlike the centre
 IS_MEMBER: Final = 2
-REQUESTS_SCHEMA: Final = f"{FETCH} long, {CENTRE} long, {ROLE} int, rank long, id long, band_key long"
+# A document of a star on its way to its text: once per bucket and role, the centre included.
+REQUEST: Final = np.dtype(
+    [("fetch", "<i8"), ("centre", "<i8"), ("role", "<i4"), ("rank", "<u8"), ("id", "<u8"), ("key", "<i8")]
+)
 PAIRS_SCHEMA: Final = (
     f"{s.NODE} long, {CENTRE} long, {s.DOC_ID} string, {s.SOURCE} string, centre_{s.DOC_ID} string, "
     f"centre_{s.SOURCE} string, rank long, id long, centre_rank long, centre_id long, {s.BANDS_MATCHED} int, "
@@ -42,10 +53,6 @@ PAIRS_SCHEMA: Final = (
 _KEYS: Final = "keys"  # band keys of the buckets in which a document met the centre, as bytes
 _SHINGLES: Final = (
     "shingles"  # 64-bit hashes as raw bytes: Spark moves a binary value much faster than an array
-)
-_SETS_SCHEMA: Final = (
-    f"{FETCH} long, {CENTRE} long, {ROLE} int, rank long, id long, {_KEYS} binary, {s.DOC_ID} string, "
-    f"{s.SOURCE} string, {_SHINGLES} binary"
 )
 _BATCH_ROWS: Final = 4_096
 
@@ -84,86 +91,83 @@ def compared_pairs(
     documents_dirs: Sequence[str],
     thresholds: Thresholds,
     *,
-    partitions: int,
+    slots: int,
     seconds_dir: str | None = None,
 ) -> DataFrame:
     """Candidate pairs with names, sources and exact similarities. Lazy.
 
     Args:
-        requests: rows of REQUESTS_SCHEMA: every document of a star, once per bucket and role, its centre included.
+        requests: packed REQUEST records, by `exchange.spread` of the part of their `fetch`.
         documents_dirs: folder of documents files of each segment.
         thresholds: which pairs are similar; the others' members are compared a second time.
-        partitions: number of tasks.
+        slots: number of tasks.
         seconds_dir: where tasks write down the first document of each bucket that is unlike the centre; null: nowhere.
 
     Returns:
-        Rows of PAIRS_SCHEMA, each pair once per star whose buckets proposed it; `containment` is the share of the
-        node's shingles that the centre has, `bands_matched` the number of these buckets. Without verification
+        Rows of PAIRS_SCHEMA, a pair once per star it is in; `containment` is the share of the node's shingles that the
+        centre has, `bands_matched` the number of buckets of the star that proposed the pair. Without verification
         similarities are null, and no text is read.
     """
-    # Sorted by place in the documents: every row group is read once by the task that has its part.
-    sets = (
-        requests.withColumn("part", F.shiftright(FETCH, 32))
-        .repartition(partitions, "part")
-        .drop("part")
-        .mapInArrow(_with_sets(documents_dirs, read_texts=thresholds.verify), _SETS_SCHEMA)
+    # By part: every row group is read once, by the task that has its part.
+    sets = exchanged(requests, slots).mapInArrow(
+        _with_sets(documents_dirs, slots, read_texts=thresholds.verify), PACKED_SCHEMA
     )
-    # Members in the keep order: the first that is unlike its centre is known before the others come. Ids are unsigned.
-    return (
-        sets.repartition(partitions, CENTRE)
-        .sortWithinPartitions(CENTRE, ROLE, "rank", F.col("id").bitwiseXOR(F.lit(-(1 << 63))), FETCH)
-        .mapInArrow(_compared(thresholds, seconds_dir), PAIRS_SCHEMA)
-    )
+    return exchanged(sets, slots).mapInArrow(_compared(thresholds, seconds_dir), PAIRS_SCHEMA)
 
 
 def _with_sets(
-    documents_dirs: Sequence[str], *, read_texts: bool
+    documents_dirs: Sequence[str], slots: int, *, read_texts: bool
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """A task that gives every document of a star its name, source and shingles, and its buckets as one value."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        held = [batch for batch in batches if batch.num_rows]
-        if not held:
+        _, requests = received(batches, REQUEST)
+        if not len(requests):
             return
-        rows, keys = _by_document(pa.Table.from_batches(held).combine_chunks())
-        fetch_N = rows[FETCH].to_numpy()
+        rows, keys = _by_document(requests)
+        fetch_N = rows["fetch"]
         node_M, first_M = np.unique(fetch_N, return_index=True)
         repeats_M = np.diff(np.append(first_M, len(fetch_N)))
+        sender = TableSender(slots)
         for position_K, names, sources, *texts in documents_at(node_M, documents_dirs, with_text=read_texts):
             # A document may be in several stars; it is read and shingled once.
             of_row = np.repeat(np.arange(len(position_K)), repeats_M[position_K])
             within = np.arange(len(of_row)) - np.repeat(
                 np.cumsum(repeats_M[position_K]) - repeats_M[position_K], repeats_M[position_K]
             )
-            wanted = pa.array(first_M[position_K][of_row] + within)
+            wanted = first_M[position_K][of_row] + within
             sets = (
                 packed_sets(*shingle_hashes(*buffers(texts[0])))
                 if read_texts
                 else pa.array([b""] * len(names), pa.binary())
             )
-            for start in range(0, len(of_row), _BATCH_ROWS):
-                some, which = wanted.slice(start, _BATCH_ROWS), pa.array(of_row[start : start + _BATCH_ROWS])
-                columns = {name: rows[name].take(some).combine_chunks() for name in rows.column_names}
-                columns |= {
-                    _KEYS: keys.take(some),
-                    s.DOC_ID: names.take(which),
-                    s.SOURCE: sources.take(which),
-                }
-                yield pa.RecordBatch.from_pydict(columns | {_SHINGLES: sets.take(which)})
+            some, which = rows[wanted], pa.array(of_row)
+            columns = {
+                FETCH: some["fetch"],
+                CENTRE: some["centre"],
+                ROLE: some["role"],
+                "rank": some["rank"].view(np.int64),
+                "id": some["id"].view(np.int64),
+            }
+            batch = {name: pa.array(np.ascontiguousarray(values)) for name, values in columns.items()}
+            batch |= {
+                _KEYS: keys.take(pa.array(wanted)),
+                s.DOC_ID: names.take(which),
+                s.SOURCE: sources.take(which),
+            }
+            batch |= {_SHINGLES: sets.take(which)}
+            yield from sender.add(pa.RecordBatch.from_pydict(batch), spread(some["centre"]))
+        yield from sender.flush()
 
     return read
 
 
-def _by_document(requests: pa.Table) -> tuple[pa.Table, pa.Array]:
+def _by_document(requests: Records) -> tuple[Records, pa.Array]:
     """Requests with the band keys of equal document, star and role gathered, by document; and the keys."""
-    names = (FETCH, CENTRE, ROLE)
-    columns = [requests[name].to_numpy() for name in (*names, "band_key")]
-    order = np.lexsort(columns[::-1])
-    starts = np.flatnonzero(run_starts(*[column[order] for column in columns[:3]]))
-    bounds = np.append(starts, len(order)).astype(np.int64)
-    keys = packed_sets(columns[3][order].view(np.uint64), bounds)
-    first = pa.array(order[starts])
-    return requests.drop_columns(["band_key"]).take(first).combine_chunks(), keys
+    ordered = requests[np.lexsort((requests["key"], requests["role"], requests["centre"], requests["fetch"]))]
+    starts = np.flatnonzero(run_starts(*[ordered[name] for name in ("fetch", "centre", "role")]))
+    bounds = np.append(starts, len(ordered)).astype(np.int64)
+    return ordered[starts], packed_sets(np.ascontiguousarray(ordered["key"]).view(np.uint64), bounds)
 
 
 def documents_at(
@@ -244,7 +248,12 @@ def unpacked_sets(packed: pa.Array) -> tuple[npt.NDArray[np.uint64], Longs]:
 def _compared(
     thresholds: Thresholds, seconds_dir: str | None
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def compare(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def compare(packed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with received_rows(packed) as pieces:
+            if pieces:
+                yield from _compared_rows(_by_star(pieces))
+
+    def _compared_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         seconds: list[Records] = []
         if not thresholds.verify:
             nothing = Thresholds(0.0, None, verify=True)
@@ -260,6 +269,16 @@ def _compared(
             _write_seconds(files.join(seconds_dir, part_name(context.partitionId())), np.concatenate(seconds))
 
     return compare
+
+
+def _by_star(pieces: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows star by star: the centre, second centres of earlier runs, then the members in the keep order."""
+    columns = [
+        np.concatenate([piece.column(name).to_numpy() for piece in pieces])
+        for name in (CENTRE, ROLE, "rank", "id", FETCH)
+    ]
+    columns[2:4] = [column.view(np.uint64) for column in columns[2:4]]  # ranks and ids are unsigned
+    yield from in_order(pieces, np.lexsort(columns[::-1]), _BATCH_ROWS)
 
 
 def _write_seconds(path: str, records: Records) -> None:

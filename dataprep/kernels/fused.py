@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch, buffers
+from dataprep.kernels.bands import may_repeat, scatter_bands
 from dataprep.kernels.compilation import kernel, warm_note
 from dataprep.kernels.content_hash import collapse_whitespace, content_hash, hash_128
 from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
@@ -199,6 +200,9 @@ def warm_up() -> None:
             share,
             share.copy(),
         )
+        names = hashes[:2].copy()
+        scatter_bands(np.zeros((2, 2), np.int64), names, names, index, 2)
+        may_repeat(names)
         note.touch()
     except Exception as error:
         raise RuntimeError(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataprep.dedup.candidates import KEY_RECORD, Buckets, Stars, band_records, stars
+from dataprep.dedup.candidates import KEY_RECORD, Buckets, Stars, stars
 
 LARGEST = 2**64 - 1
 Record = tuple[int, int, int, int]  # key, rank, id, node
@@ -149,13 +149,3 @@ def test_no_records_make_no_stars() -> None:
     found = stars(records_of([]), cap=2, known=buckets_of({3: ((3, 1, 1, 1), 2)}))
 
     assert [len(column) for column in found] == [0] * 8
-
-
-def test_every_band_of_a_document_becomes_a_record() -> None:
-    keys = np.array([[7, -8], [9, 10]], np.int64)
-
-    records = band_records(
-        keys, np.array([1, 2], np.uint64), np.array([LARGEST, 4], np.uint64), np.array([5, 6])
-    )
-
-    assert records.tolist() == [(7, 1, LARGEST, 5), (-8, 1, LARGEST, 5), (9, 2, 4, 6), (10, 2, 4, 6)]

@@ -7,7 +7,6 @@ from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from dedup_helpers import TaskStandIn, write_documents
@@ -15,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from dataprep.dedup.exchange import PACKED_SCHEMA, Records, Sender, spread
 from dataprep.dedup.verify import (
     IS_CENTRE,
     IS_MEMBER,
     IS_SECOND,
     PAIRS_SCHEMA,
-    REQUESTS_SCHEMA,
+    REQUEST,
     Thresholds,
     _compared,
     _with_sets,
@@ -115,18 +115,26 @@ def place_of(node: int) -> tuple[int, int]:
     return node % 2, (node * 0x9E3779B97F4A7C15) % 2**64
 
 
-def requests_of(buckets: list[Bucket], seconds: dict[int, int] | None = None) -> pa.Table:
-    """Rows of REQUESTS_SCHEMA, in no helpful order; `seconds` are what earlier runs found unlike, by key."""
+def requests_of(buckets: list[Bucket], seconds: dict[int, int] | None = None) -> Records:
+    """REQUEST records, in no helpful order; `seconds` are what earlier runs found unlike, by key."""
     rows = []
     for key, centre, members in buckets:
         rows += [(member, centre, IS_MEMBER, key) for member in members]
         rows += [(centre, centre, IS_CENTRE, 0)]
         rows += [(seconds[key], centre, IS_SECOND, key)] if seconds and key in seconds else []
+    records = np.zeros(len(rows), REQUEST)
     fetch, centres, roles, keys = np.array(rows[::-1], np.int64).reshape(-1, 4).T
-    places = np.array([place_of(node) for node in fetch.tolist()], np.uint64).reshape(-1, 2).view(np.int64)
-    columns = [fetch, centres, roles.astype(np.int32), places[:, 0], places[:, 1], keys]
-    names = [field.split()[0] for field in REQUESTS_SCHEMA.split(", ")]
-    return pa.table({name: np.ascontiguousarray(each) for name, each in zip(names, columns, strict=True)})
+    places = np.array([place_of(node) for node in fetch.tolist()], np.uint64).reshape(-1, 2)
+    for name, values in (("fetch", fetch), ("centre", centres), ("role", roles), ("key", keys)):
+        records[name] = values
+    records["rank"], records["id"] = places.T
+    return records
+
+
+def packed(requests: Records, slots: int) -> list[pa.RecordBatch]:
+    """Requests as they arrive: packed, by the part of the document."""
+    sender = Sender(slots)
+    return [*sender.add(requests, spread(requests["fetch"] >> 32)), *sender.flush()]
 
 
 def contained(text: str, other: str) -> float:
@@ -179,8 +187,9 @@ def compared(spark: SparkSession, folders: list[Path]) -> dict[tuple[int, int], 
     before = str(spark.conf.get(name))
     spark.conf.set(name, "4")
     try:
-        requests = spark.createDataFrame(requests_of(STARS).to_pandas(), REQUESTS_SCHEMA)
-        pairs = compared_pairs(requests, documents_dirs(folders), ALL_SIMILAR, partitions=3)
+        rows_of = pa.Table.from_batches(packed(requests_of(STARS), 3)).to_pylist()
+        requests = spark.createDataFrame([(row["slot"], row["packed"]) for row in rows_of], PACKED_SCHEMA)
+        pairs = compared_pairs(requests, documents_dirs(folders), ALL_SIMILAR, slots=3)
         rows = [row.asDict() for row in pairs.collect()]
     finally:
         spark.conf.set(name, before)
@@ -261,22 +270,21 @@ def test_both_ends_are_named_with_their_places(
 
 def run_tasks(
     folders: list[Path],
-    requests: pa.Table,
+    requests: Records,
     thresholds: Thresholds,
     *,
     rows: int,
     seconds_dir: Path | None = None,
 ) -> list[dict[str, Any]]:
-    """What the two tasks make of requests, with so many rows to a batch; pyarrow does the sorting between them."""
+    """What the two tasks make of requests, one slot each, with so many rows to a batch of the second."""
     dirs = documents_dirs(folders)
-    read = _with_sets(dirs, read_texts=thresholds.verify)(iter(requests.to_batches(max_chunksize=rows)))
-    sets = pa.Table.from_batches(list(read))
-    id_N = sets["id"].to_numpy().view(np.uint64)
-    order = np.lexsort((sets["fetch"], id_N, sets["rank"], sets["role"], sets["centre"]))
-    sets = sets.take(pa.array(order)).combine_chunks()
-    with patch("dataprep.dedup.verify.TaskContext", TaskStandIn):
+    sets = list(_with_sets(dirs, 1, read_texts=thresholds.verify)(iter(packed(requests, 1))))
+    with (
+        patch("dataprep.dedup.verify.TaskContext", TaskStandIn),
+        patch("dataprep.dedup.verify._BATCH_ROWS", rows),
+    ):
         task = _compared(thresholds, str(seconds_dir) if seconds_dir else None)
-        return [row for batch in task(iter(sets.to_batches(max_chunksize=rows))) for row in batch.to_pylist()]
+        return [row for batch in task(iter(sets)) for row in batch.to_pylist()]
 
 
 def plain_pairs(
@@ -381,7 +389,7 @@ def test_a_document_that_its_centre_contains_is_not_compared_a_second_time(folde
 
 def test_a_star_without_its_centre_is_a_bug(folders: list[Path]) -> None:
     requests = requests_of([Bucket(1, OTHERS[0], OTHERS[1:3])])
-    members = requests.filter(pc.equal(requests["role"], IS_MEMBER))
+    members = requests[requests["role"] == IS_MEMBER]
 
     with pytest.raises(AssertionError, match="a star without its centre"):
         run_tasks(folders, members, ALL_SIMILAR, rows=1)
