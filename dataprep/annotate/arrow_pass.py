@@ -30,7 +30,6 @@ QUALITY_DECIMALS: Final = 3
 class AnnotateSettings:
     """The algorithm settings of the pass, as plain values that travel to executors."""
 
-    everything: bool  # or only what deduplication needs
     repair_mojibake: bool
     replace_private_data: bool
     language_model: str | None
@@ -39,6 +38,7 @@ class AnnotateSettings:
     rows_per_band: int
     seed: int
     signature: str = "fss"  # or datasketch
+    everything: bool = True  # or only what deduplication needs
 
 
 class Annotated(NamedTuple):

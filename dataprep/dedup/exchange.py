@@ -22,6 +22,7 @@ SLOT: Final = "slot"
 PACKED: Final = "packed"
 PACKED_SCHEMA: Final = f"{SLOT} int, {PACKED} binary"
 _TASK_BYTES: Final = 64 << 20  # what a task gets to sort at a time
+_VALUE_BYTES: Final = 1 << 19  # of one packed value
 _HELD_BYTES: Final = 64 << 20  # what a task gathers before it sends
 
 
@@ -72,10 +73,7 @@ class Sender:
         present, first = np.unique(slot_N[order], return_index=True)
         last = np.append(first[1:], len(records))
         for slot, start, end in zip(present.tolist(), first.tolist(), last.tolist(), strict=True):
-            yield pa.RecordBatch.from_arrays(
-                [pa.array([slot], pa.int32()), pa.array([records[start:end].tobytes()], pa.binary())],
-                [SLOT, PACKED],
-            )
+            yield from _packed(slot, records[start:end])
 
 
 def packed_slots(rows: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
@@ -86,9 +84,15 @@ def packed_slots(rows: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> Itera
         bounds: where each slot's begin, and the end.
     """
     for slot, (start, end) in enumerate(itertools.pairwise(bounds.tolist())):
-        if start < end:
-            packed = pa.array([rows[start:end].tobytes()], pa.binary())
-            yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), packed], [SLOT, PACKED])
+        yield from _packed(slot, rows[start:end])
+
+
+def _packed(slot: int, rows: npt.NDArray[Any]) -> Iterator[pa.RecordBatch]:
+    """Records of one slot as values of bounded size: the collectors of the JVM handle large arrays badly."""
+    at_a_time = max(1, _VALUE_BYTES // (rows.itemsize * max(1, rows.size // max(1, len(rows)))))
+    for start in range(0, len(rows), at_a_time):
+        value = pa.array([rows[start : start + at_a_time].tobytes()], pa.binary())
+        yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), value], [SLOT, PACKED])
 
 
 def exchanged(packed: DataFrame, slots: int) -> DataFrame:
@@ -144,11 +148,13 @@ class TableSender:
         self._held, self._slots, self._held_bytes = [], [], 0
         for slot in np.unique(slot_N).tolist():
             some = rows.take(pa.array(np.flatnonzero(slot_N == slot)))
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, some.schema) as stream:
-                stream.write_table(some)
-            packed = pa.array([sink.getvalue().to_pybytes()], pa.binary())
-            yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), packed], [SLOT, PACKED])
+            at_a_time = max(1, some.num_rows * _VALUE_BYTES // max(1, some.nbytes))
+            for start in range(0, some.num_rows, at_a_time):
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, some.schema) as stream:
+                    stream.write_table(some.slice(start, at_a_time))
+                value = pa.array([sink.getvalue().to_pybytes()], pa.binary())
+                yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), value], [SLOT, PACKED])
 
 
 @contextmanager

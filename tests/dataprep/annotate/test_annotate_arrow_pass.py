@@ -1,5 +1,7 @@
 """The one pass over the text: identity, columns, and independence of the batch."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -135,12 +137,6 @@ def test_texts_too_short_to_compare_have_no_band_keys() -> None:
     assert [row["num_shingles"] for row in signatures] == [0, 0, 6]
 
 
-def test_the_node_is_the_first_63_bits_of_the_id() -> None:
-    (row,) = rows(annotate([Document("https://a.example/1", "text")]).signatures)
-
-    assert row["node"] == 0xCCFFA873D4C696E3 >> 1
-
-
 def test_documents_have_the_promised_columns_and_types() -> None:
     schema = annotate([Document("a", "text")]).documents.schema
 
@@ -203,11 +199,9 @@ def test_signatures_have_the_promised_columns_and_types() -> None:
     schema = annotate([Document("a", "text")]).signatures.schema
 
     assert dict(zip(schema.names, map(str, schema.types), strict=True)) == {
-        "doc_id": "string",
-        "node": "int64",
         "part": "int32",
         "row": "int32",
-        "band_keys": "list<item: int64>",
+        "band_keys": "fixed_size_binary[160]",
         "num_shingles": "int64",
     }
 
@@ -218,3 +212,24 @@ def test_rows_are_numbered_on_from_the_first_one() -> None:
     assert annotated.documents.column("row").to_pylist() == [7, 8]
     assert annotated.signatures.column("row").to_pylist() == [7, 8]
     assert annotated.documents.column("part").to_pylist() == [3, 3]
+
+
+def test_a_run_that_only_deduplicates_measures_hashes_and_signatures_alone() -> None:
+    documents = [
+        Document("a", "Ein Satz mit genug Wörtern für mehr als einen Vergleich.", "de"),
+        Document("b", "kurz"),
+    ]
+
+    everything = annotate(documents)
+    only = annotate_documents(
+        documents, source="web", file="f", part=3, first_row=0, settings=replace(SETTINGS, everything=False)
+    )
+
+    assert only.signatures.drop_columns(["num_shingles"]).equals(
+        everything.signatures.drop_columns(["num_shingles"])
+    )
+    for name in ("content_hash", "num_chars", "num_bytes", "text"):
+        assert only.documents.column(name).equals(everything.documents.column(name))
+    assert only.documents.column("locale").to_pylist() == ["de", "und"]
+    assert only.documents.column("quality").to_pylist() == [0.0, 0.0]
+    assert "detected" not in only.documents.schema.names

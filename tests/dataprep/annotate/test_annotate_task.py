@@ -84,7 +84,7 @@ def test_documents_signatures_and_quarantine_are_written_in_the_order_read(tmp_p
         ("b", "x", 5, 1),
         ("c", "y", 5, 2),
     ]
-    assert [row["doc_id"] for row in signatures] == [row["doc_id"] for row in documents]
+    assert [(row["part"], row["row"]) for row in signatures] == [(5, 0), (5, 1), (5, 2)]
     assert table(tmp_path, "quarantine") == [
         {
             "source": "web",
