@@ -201,7 +201,7 @@ def test_signatures_have_the_promised_columns_and_types() -> None:
     assert dict(zip(schema.names, map(str, schema.types), strict=True)) == {
         "part": "int32",
         "row": "int32",
-        "band_keys": "fixed_size_binary[160]",
+        "band_keys": "fixed_size_binary[32]",
         "num_shingles": "int64",
     }
 
