@@ -3,7 +3,8 @@
 An index is a folder of **segments**, one per run, in the order of the runs. A segment holds the content hashes, the
 band keys and the decisions of its run, and the path of its run folder: only the texts of candidates are fetched from
 there. Documents of earlier segments come first in the keep order, so nothing that was kept is ever taken back, and a
-run over A followed by one over B keeps what one run over A and B keeps, if A's sources have the better priority.
+run over A followed by one over B keeps what one run over A and B keeps, if A's sources have the better priority. (Not
+without verification: there a new document may join two clusters that both stayed.)
 
     index/segment-0000.json                   settings, run folder, digest of the segment before; written last
     run/dedup/segment/texts/part-N.parquet    content hash, document, and who stays in its place if it was removed
