@@ -395,6 +395,8 @@ def segments(config: PrepareConfig) -> list[Segment]:
     Raises:
         SignatureIndexError: the index cannot be used.
     """
+    if config.dedup_index is None:
+        return []
     return segments_before(config.dedup_index, config.run_dir, signature_settings(config))
 
 

@@ -59,7 +59,7 @@ class Index:
 
     Attributes:
         before: segments of earlier runs.
-        settings: what makes signatures comparable; see `index.signature_settings`.
+        settings: what makes signatures comparable; see `pipeline.signature_settings`.
         fingerprint: hash of everything that this run's result depends on.
     """
 

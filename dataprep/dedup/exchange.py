@@ -1,8 +1,8 @@
-"""Records that change tasks: packed into a few large binary values, shuffled by Spark, unpacked as one NumPy array.
+"""Records that change tasks: packed into binary values, shuffled by Spark, unpacked as one NumPy array.
 
 Deduplication moves twenty band keys per document. As rows of a DataFrame they would cost a hundred instructions of the
-JVM each, on the way out of Python and back into it again; packed, Spark moves a few megabytes at a time and does what
-it is good at: spilling, fetching, retrying.
+JVM each, on the way out of Python and back into it again; packed, Spark moves thousands at a time and does what it is
+good at: spilling, fetching, retrying.
 """
 
 import itertools
@@ -89,7 +89,7 @@ def packed_slots(rows: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> Itera
 
 def _packed(slot: int, rows: npt.NDArray[Any]) -> Iterator[pa.RecordBatch]:
     """Records of one slot as values of bounded size: the collectors of the JVM handle large arrays badly."""
-    at_a_time = max(1, _VALUE_BYTES // (rows.itemsize * max(1, rows.size // max(1, len(rows)))))
+    at_a_time = max(1, len(rows) * _VALUE_BYTES // max(1, rows.nbytes))
     for start in range(0, len(rows), at_a_time):
         value = pa.array([rows[start : start + at_a_time].tobytes()], pa.binary())
         yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), value], [SLOT, PACKED])

@@ -69,11 +69,11 @@ class Segment(NamedTuple):
         return files.join(self.run_dir, FOLDER, name)
 
 
-def segments_before(index: str | None, run_dir: str, settings: dict[str, Any]) -> list[Segment]:
+def segments_before(index: str, run_dir: str, settings: dict[str, Any]) -> list[Segment]:
     """The segments that a run is deduplicated against: all but its own, which must be the last.
 
     Args:
-        index: folder of the index; null, or not there yet: none.
+        index: folder of the index; if it is not there yet, it has no segment.
         run_dir: folder of the run.
         settings: what makes signatures comparable.
 
@@ -82,8 +82,6 @@ def segments_before(index: str | None, run_dir: str, settings: dict[str, Any]) -
             run folder of one is gone, or later runs build on this one.
     """
     found: list[Segment] = []
-    if index is None:
-        return found
     previous: str | None = None
     for number in range(MAX_SEGMENTS):
         path = record_path(index, number)

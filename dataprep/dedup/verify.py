@@ -51,9 +51,7 @@ PAIRS_SCHEMA: Final = (
     f"{s.JACCARD} double, {s.CONTAINMENT} double"
 )
 _KEYS: Final = "keys"  # band keys of the buckets in which a document met the centre, as bytes
-_SHINGLES: Final = (
-    "shingles"  # 64-bit hashes as raw bytes: Spark moves a binary value much faster than an array
-)
+_SHINGLES: Final = "shingles"  # 64-bit hashes as bytes
 _BATCH_ROWS: Final = 4_096
 
 # Shingle sets of nodes: 64-bit hashes, ascending within each node, and where each node's begin.
@@ -182,6 +180,9 @@ def documents_at(
 
     Yields:
         Positions in `node_N`, doc_ids, sources and texts.
+
+    Raises:
+        RuntimeError: a document is not where its node says; its similarity must not be missed in silence.
     """
     columns = (s.DOC_ID, s.SOURCE, s.TEXT) if with_text else (s.DOC_ID, s.SOURCE)
     file_N = node_N >> 32
@@ -189,8 +190,14 @@ def documents_at(
         low, high = np.searchsorted(file_N, [file, file + 1])
         first = node_N[low : low + 1]
         path = files.join(documents_dirs[int(segment_of(first)[0])], part_name(int(part_of(first)[0])))
+        found = 0
         for rows_K, *read in texts_of(path, row_of(node_N[low:high]), columns):
+            found += len(rows_K)
             yield rows_K + low, *read
+        if found != high - low:
+            raise RuntimeError(
+                f"{path} should hold {high - low} documents that are to be compared, but holds {found}."
+            )
 
 
 def shingle_sets(documents_dirs: Sequence[str]) -> SetsOf:

@@ -207,7 +207,6 @@ def before(folder: Path, run: str = "run-3", settings: dict[str, Any] | None = N
 
 
 def test_without_an_index_or_before_its_first_run_there_are_no_segments(tmp_path: Path) -> None:
-    assert segments_before(None, str(tmp_path), SETTINGS) == []
     assert segments_before(str(tmp_path / "index"), str(tmp_path), SETTINGS) == []
 
 

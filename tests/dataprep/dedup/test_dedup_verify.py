@@ -446,3 +446,10 @@ def test_packed_sets_are_read_back_also_from_a_slice(wanted: list[list[int]], da
     values, found = unpacked_sets(packed_sets(flat, starts).slice(start))
 
     assert [values[first:end].tolist() for first, end in itertools.pairwise(found.tolist())] == wanted[start:]
+
+
+def test_a_document_that_is_not_where_its_node_says_is_an_error(folders: list[Path]) -> None:
+    wanted = np.array([0, len(PAIRS)])  # one row beyond the last
+
+    with pytest.raises(RuntimeError, match="should hold 2 documents that are to be compared, but holds 1"):
+        list(documents_at(wanted, documents_dirs(folders)))
