@@ -277,6 +277,10 @@ class EngineConfig(StrictConfig):
     batch_bytes: int = Field(
         default=4_000_000, ge=1_000, description="text per Arrow batch of the annotation pass"
     )
+    local_processes: bool = Field(
+        default=True,
+        description="on one machine, do without Spark what needs none; false: Spark runs every task",
+    )
     local_components_edges: int = Field(
         default=1_000_000, ge=0, description="up to so many pairs and copies one task settles all clusters"
     )

@@ -2,17 +2,16 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import suppress
+from multiprocessing import Pipe, forkserver, get_context
+from multiprocessing.connection import Connection
 from typing import Final
 
-from pyspark import cloudpickle
-
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_WATCH_S: Final = 0.5
+_PRELOADED: Final = "dataprep.preloaded"
 
 
 class LocalTaskError(ValueError):
@@ -20,7 +19,7 @@ class LocalTaskError(ValueError):
 
 
 class LocalTasks:
-    """Runs tasks in processes of their own, one per core.
+    """Runs tasks in processes of their own, one per core. The processes stay until `close`.
 
     Attributes:
         cores: how many at a time.
@@ -30,6 +29,8 @@ class LocalTasks:
     def __init__(self, cores: int) -> None:
         self.cores = cores
         self.done = (0, 0)
+        self._pool: ProcessPoolExecutor | None = None
+        self._alive: Connection
 
     def run(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
         """Run a function, one task per payload; its answers in the same order. As `tables.run_tasks`.
@@ -39,40 +40,71 @@ class LocalTasks:
         """
         if not payloads:
             return []
-        for name in _ONE_THREAD:
-            os.environ.setdefault(name, "1")  # the tasks themselves fill the cores
         self.done = (0, len(payloads))
+        from pyspark import (
+            cloudpickle,
+        )  # a job starts this module's processes before it imports anything large
+
         packed = cloudpickle.dumps(work)  # type: ignore[no-untyped-call]
-        # A new process, not a fork: a fork of a process with threads may inherit a lock that nobody will release.
-        pool = ProcessPoolExecutor(
-            min(self.cores, len(payloads)), get_context("spawn"), initializer=_watch, initargs=(os.getpid(),)
-        )
         try:
-            futures = [pool.submit(_call, packed, payload) for payload in payloads]
+            futures = [self._started().submit(_call, packed, payload) for payload in payloads]
             for _ in as_completed(futures):
                 self.done = (self.done[0] + 1, len(payloads))
             return [future.result() for future in futures]
         except BrokenProcessPool as error:
+            self.close()
             raise LocalTaskError(
                 "a process that reads the input was killed, mostly for want of memory; use fewer cores "
                 "(MASTER='local[1]') or a smaller engine.batch_bytes, and run again."
             ) from error
+        except BaseException:
+            self.close()
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)
             self.done = (0, 0)
+
+    def close(self) -> None:
+        """End the processes, if there are any; what has not begun is not run."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+            self._alive.close()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            prepare_processes()
+            # Only this process holds the other end, so its end is told at once, however it comes about.
+            reader, self._alive = Pipe(duplex=False)
+            self._pool = ProcessPoolExecutor(
+                self.cores, get_context("forkserver"), initializer=_watch, initargs=(reader,)
+            )
+        return self._pool
+
+
+def prepare_processes() -> None:
+    """Start the process that others are forked from, if it is not there: it imports what they need, once, meanwhile.
+
+    Not this process: a fork of one that has threads may inherit a lock that nobody will release.
+    """
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")  # the tasks themselves fill the cores
+    get_context("forkserver").set_forkserver_preload([_PRELOADED])
+    forkserver.ensure_running()
 
 
 def _call(packed: bytes, payload: str) -> str:
+    from pyspark import cloudpickle
+
     work: Callable[[str], str] = cloudpickle.loads(packed)
     return work(payload)
 
 
-def _watch(parent: int) -> None:
+def _watch(alive: Connection) -> None:
     """End this process when the one that started it is gone, however that ended: it must not go on writing."""
 
     def wait() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_S)
+        with suppress(EOFError, OSError):
+            alive.recv_bytes()  # nothing is ever sent
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

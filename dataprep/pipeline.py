@@ -37,7 +37,7 @@ from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
 from dataprep.local_tasks import LocalTasks
 from dataprep.parts import part_number
-from dataprep.plan import InputPlan, cut_file, read_tasks, task_from_json, task_to_json
+from dataprep.plan import InputPlan, cut_file, read_tasks, shuffle_partitions, task_from_json, task_to_json
 from dataprep.removals.requests import Requests
 from dataprep.removals.tombstones import fates_inputs, honoured_requests, manifest_records
 from dataprep.shards.balance import balance_plan, temperature_shares
@@ -137,6 +137,8 @@ class Pipeline:
         return self.local.run(payloads, work) if self.local else run_tasks(self.spark(), payloads, work)
 
     def _partitions(self) -> int:
+        if self.local:
+            return shuffle_partitions(self.config.engine, self.local.cores, self.plan.size_bytes)
         return int(self.spark().conf.get("spark.sql.shuffle.partitions") or 1)
 
     def _counts(self, stage: Stage) -> dict[str, Any]:
@@ -207,12 +209,13 @@ class Pipeline:
                 segments(self.config), signature_settings(self.config), settings_sha256(settings)
             )
         return run_dedup(
-            self.spark(),
+            self.spark,
             self.config,
             self.run.path,
             documents=self._counts(ANNOTATE)["documents"],
             partitions=self._partitions(),
             signature_index=signature_index,
+            local=self.local,
         )
 
     def _fates(self) -> dict[str, Any]:

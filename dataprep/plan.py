@@ -9,12 +9,14 @@ from fsspec.core import url_to_fs
 
 from dataprep import files
 from dataprep.annotate.task import ReadTask
-from dataprep.config import PrepareConfig, SourceConfig
+from dataprep.config import EngineConfig, PrepareConfig, SourceConfig
 from dataprep.sources.plan import list_files, plan_splits
 from dataprep.sources.precut import cut, needs_cutting
 from dataprep.sources.record import SourceError, Split
 
 _TASKS_PER_CORE: Final = 4
+_PARTITIONS_PER_CORE: Final = 4
+_BYTES_PER_PARTITION: Final = 64 << 20  # of compressed input
 # Wikitext is parsed at about 1 MB/s, everything else is read and measured at 20 and more.
 _BYTE_COST: Final = {"wikipedia": 20}
 
@@ -107,6 +109,13 @@ def _check_locales(config: PrepareConfig, plan: InputPlan) -> None:
         )
 
 
+def shuffle_partitions(engine: EngineConfig, cores: int, input_bytes: int) -> int:
+    """Tasks of a shuffle: as set, else some per core, and more for large input."""
+    return engine.shuffle_partitions or max(
+        _PARTITIONS_PER_CORE * cores, -(-input_bytes // _BYTES_PER_PARTITION)
+    )
+
+
 def read_tasks(splits: Sequence[Split], *, split_bytes: int, cores: int) -> list[ReadTask]:
     """Group splits into tasks, in order, so that a million small files are not a million tasks.
 
@@ -123,11 +132,11 @@ def read_tasks(splits: Sequence[Split], *, split_bytes: int, cores: int) -> list
     held: list[Split] = []
     held_cost = 0
     for split, cost in zip(splits, costs, strict=True):
-        held.append(split)
-        held_cost += cost
-        if held_cost >= target:
+        if held and held_cost + cost // 2 > target:  # a task is as near to the target as its splits allow
             tasks.append(ReadTask(len(tasks), tuple(held)))
             held, held_cost = [], 0
+        held.append(split)
+        held_cost += cost
     if held:
         tasks.append(ReadTask(len(tasks), tuple(held)))
     return tasks

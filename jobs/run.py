@@ -23,11 +23,12 @@ from pyspark.sql import SparkSession
 from dataprep import files
 from dataprep.annotate import language_id, minhash
 from dataprep.config import PrepareConfig
+from dataprep.dedup.deduplicate import without_spark
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
 from dataprep.local_tasks import LocalTasks
-from dataprep.pipeline import DEDUP, SHARDS, STAGES, Pipeline
+from dataprep.pipeline import ANNOTATE, DEDUP, SHARDS, STAGES, Pipeline
 from dataprep.plan import plan_input
 from dataprep.removals.requests import load_requests
 from dataprep.removals.takedown import finish_pending
@@ -104,7 +105,8 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             "run `make dedup`, or set measure to all."
         )
     plan = plan_input(config)
-    language_id.check_model(config.language_id.model)
+    if config.measure == "all":
+        language_id.check_model(config.language_id.model)
     if config.near_dedup.signature == "datasketch":
         minhash.library()
     if config.tokenizer.model is not None:
@@ -115,7 +117,7 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
         print(f"# {len(plan.inputs):,} input files, {plan.size_bytes / 1e6:,.1f} MB; nothing was run")
         return
     started_at = datetime.datetime.now(datetime.UTC)
-    start = _Start(name, config, plan.size_bytes)
+    start = _Start(name, config, plan.size_bytes, last)
     done: list[tuple[StageRecord, bool]] = []
     with locked(config.run_dir), StageProgress() as progress:
         progress.watch(start.started, start.local)
@@ -159,23 +161,31 @@ class _Start:
         local: runs tasks without Spark on this machine, if that is where the job runs.
     """
 
-    def __init__(self, name: str, config: PrepareConfig, input_bytes: int) -> None:
+    def __init__(self, name: str, config: PrepareConfig, input_bytes: int, last: Stage) -> None:
         self._config = config
+        # On one machine nothing up to there needs Spark, or hardly ever.
+        self._without_spark = last == ANNOTATE or (last == DEDUP and without_spark(config))
         self._build = partial(
             build_session, name, config.engine, log_path=_log_path(config.run_dir), input_bytes=input_bytes
         )
         self._pool = ThreadPoolExecutor(1)
         self._future: Future[SparkSession] | None = None
         cores = local_cores(spark_master())
+        if not config.engine.local_processes:
+            cores = None
         self.local = _WithSpark(cores, self) if cores is not None else None
 
     def begin(self) -> None:
-        """Start Spark in the background, and compile the kernels meanwhile: workers then load the machine code."""
+        """Compile the kernels, so that workers load the machine code; start Spark meanwhile, if it will be needed."""
+        if not self._without_spark:
+            self._begin_spark()
+        warm_up()
+        if self._config.measure == "all":
+            language_id.warm_up(self._config.language_id.model)
+
+    def _begin_spark(self) -> None:
         if self._future is None:
             self._future = self._pool.submit(self._built)
-            warm_up()
-            if self._config.measure == "all":
-                language_id.warm_up(self._config.language_id.model)
 
     def _built(self) -> SparkSession:
         session = self._build()
@@ -186,10 +196,15 @@ class _Start:
         return session
 
     def session(self) -> SparkSession:
-        """The session; waits for it."""
-        self.begin()
+        """The session; waits for it. From here on the cores and the memory are Spark's."""
+        if self._future is None:
+            self._begin_spark()
+            self.begin()
         assert self._future is not None
-        return self._future.result()
+        session = self._future.result()
+        if self.local is not None:
+            self.local.close()
+        return session
 
     def started(self) -> SparkSession | None:
         """The session, if it is there."""
@@ -198,7 +213,9 @@ class _Start:
         return self._future.result()
 
     def stop(self) -> None:
-        """Stop the session, if there is one."""
+        """Stop the session, if there is one, and the processes of this machine."""
+        if self.local is not None:
+            self.local.close()
         if self._future is not None and self._future.exception() is None:
             self._future.result().stop()
         self._pool.shutdown()
@@ -218,9 +235,12 @@ class _WithSpark(LocalTasks):
     def __init__(self, cores: int, start: _Start) -> None:
         super().__init__(cores)
         self._start = start
+        self._begun = False
 
     def run(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
-        self._start.begin()
+        if not self._begun:
+            self._begun = True
+            self._start.begin()
         return super().run(payloads, work)
 
 

@@ -11,12 +11,11 @@ from typing import Final
 from pyspark.sql import SparkSession
 
 from dataprep.config import EngineConfig
+from dataprep.plan import shuffle_partitions
 from jobs.class_archive import archive_path
 from jobs.java import ensure_java
 
 _LOG_SETTINGS: Final = Path(__file__).parent / "conf" / "log4j2.properties"
-_PARTITIONS_PER_CORE: Final = 4
-_BYTES_PER_PARTITION: Final = 64 << 20  # of compressed input
 _SHORT_JOB_BYTES: Final = 4 << 30  # of compressed input
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -98,9 +97,7 @@ def build_session(
     with _standard_error_to(log_path):
         spark = builder.getOrCreate()
     # Executors of a cluster register while the job is already running, so the number of cores says too little there.
-    partitions = engine.shuffle_partitions or max(
-        _PARTITIONS_PER_CORE * spark.sparkContext.defaultParallelism, -(-input_bytes // _BYTES_PER_PARTITION)
-    )
+    partitions = shuffle_partitions(engine, spark.sparkContext.defaultParallelism, input_bytes)
     if "spark.sql.shuffle.partitions" not in engine.spark:
         spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     return spark

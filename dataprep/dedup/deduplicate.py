@@ -3,16 +3,21 @@
 documents ─ by content hash → copies collapsed ─ by band key → stars
           ─ by part → shingles ─ by centre → exact similarities ─→ pairs                  one Spark job
 pairs, copies ─ by cluster → the keep rule ─→ decisions                                   one Spark job
+
+Where no rule has to be evaluated first, one machine does the same work without Spark (local_exchange.py).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -24,11 +29,23 @@ from dataprep.dedup import index
 from dataprep.dedup.candidates import KEY_RECORD
 from dataprep.dedup.components import COMPONENT, connected_components
 from dataprep.dedup.exact import document_records
-from dataprep.dedup.exchange import PACKED_SCHEMA, SLOT, exchanged, num_slots
-from dataprep.dedup.finish import COPY, EARLIER, FINISH_SCHEMA, KIND, PAIR, added_counts, finish, finish_files
+from dataprep.dedup.exchange import PACKED_SCHEMA, SLOT, Step, Task, chained, exchanged, num_slots
+from dataprep.dedup.finish import (
+    COPY,
+    EARLIER,
+    FINISH_SCHEMA,
+    KIND,
+    PAIR,
+    added_counts,
+    arrow_schema,
+    finish,
+    finish_files,
+)
 from dataprep.dedup.index import Segment
 from dataprep.dedup.keep import KEEPER, REMOVED, RESOLVED_SCHEMA
+from dataprep.dedup.local_exchange import chained_on_disk
 from dataprep.dedup.nodes import first_node, part_of, row_of
+from dataprep.dedup.set_store import SetsOf, stored_sets
 from dataprep.dedup.tasks import (
     COPIES_SCHEMA,
     LARGEST_BUCKETS,
@@ -41,11 +58,22 @@ from dataprep.dedup.tasks import (
     write_segment_seconds,
     write_segment_texts,
 )
-from dataprep.dedup.verify import CENTRE, Thresholds, compared_pairs, shingle_sets
+from dataprep.dedup.verify import (
+    CENTRE,
+    PAIRS_SCHEMA,
+    Thresholds,
+    compare_stars,
+    send_sets,
+    sent_sets,
+    sets_of_rows,
+    shingle_sets,
+)
 from dataprep.filter.rules import mark_documents
-from dataprep.parts import part_number, texts_at
+from dataprep.local_tasks import LocalTasks
+from dataprep.parts import PartWriter, part_name, part_number, texts_at
 
 _EXCERPT_CHARACTERS: Final = 300
+_PAIRS_GROUP_BYTES: Final = 16 << 20
 _SECOND_FIELDS: Final = f"band_key long, rank long, id long, {s.NODE} long"
 _OWN_TEXT_FIELDS: Final = (
     f"{SLOT} int, hash_high long, hash_low long, {s.NODE} long, rank long, id long, {s.DOC_ID} string, "
@@ -69,13 +97,14 @@ class Index:
 
 
 def run_dedup(
-    spark: SparkSession,
+    spark: Callable[[], SparkSession],
     config: PrepareConfig,
     run_dir: str,
     *,
     documents: int,
     partitions: int,
     signature_index: Index | None = None,
+    local: LocalTasks | None = None,
 ) -> dict[str, Any]:
     """Write `dedup/pairs`, `dedup/clusters` and `dedup/decisions`; the counts for the stage record.
 
@@ -83,14 +112,23 @@ def run_dedup(
     nothing is computed twice.
 
     Args:
-        spark: the session.
+        spark: gives the session; not called where `local` can do all of it.
         config: settings.
         run_dir: run folder with `documents/` and `dedup/signatures/`.
         documents: rows in `documents/`.
         partitions: tasks of a shuffle.
         signature_index: what `config.dedup_index` holds; the run is added to it.
+        local: processes of this machine, which do without Spark what they can; null: Spark does everything.
     """
-    return _Deduplication(spark, config, run_dir, documents, partitions, signature_index).run()
+    return _Deduplication(spark, config, run_dir, documents, partitions, signature_index, local).run()
+
+
+def without_spark(config: PrepareConfig) -> bool:
+    """Whether one machine can deduplicate without Spark: no rules to evaluate, no tables of an index to join.
+
+    Only more pairs than `engine.local_components_edges` call for it then, in the end.
+    """
+    return config.measure == "dedup" and config.dedup_index is None
 
 
 class _Deduplication:
@@ -98,14 +136,16 @@ class _Deduplication:
 
     def __init__(
         self,
-        spark: SparkSession,
+        spark: Callable[[], SparkSession],
         config: PrepareConfig,
         run_dir: str,
         documents: int,
         partitions: int,
         signature_index: Index | None,
+        local: LocalTasks | None,
     ) -> None:
         self._spark = spark
+        self._local = local if without_spark(config) else None
         self._config = config
         self._settings = config.near_dedup
         self._run_dir = run_dir
@@ -115,12 +155,16 @@ class _Deduplication:
         before = signature_index.before if signature_index else []
         self._segment = len(before)
         self._documents_dirs = [each.documents_dir for each in before] + [self._at("documents")]
-        cores = spark.sparkContext.defaultParallelism
+        cores = self._local.cores if self._local else spark().sparkContext.defaultParallelism
         bands = self._settings.num_bands
         priorities = {source.name: source.priority for source in config.sources}
+        work_dir = self._at("dedup", "work")
+        # One machine keeps shingles where all its tasks see them; elsewhere they are sent.
+        here = local is not None and files.is_local(work_dir) and config.near_dedup.verify
+        self._store = files.join(work_dir, "sets") if here else None
         self._work = Work(
             signatures_dir=self._at("dedup", "signatures"),
-            work_dir=self._at("dedup", "work"),
+            work_dir=work_dir,
             segment_dir=self._at(index.FOLDER) if signature_index else None,
             segment=self._segment,
             before=tuple(before),
@@ -135,14 +179,15 @@ class _Deduplication:
 
     def run(self) -> dict[str, Any]:
         """All steps; the counts."""
-        pairs = self._pairs()
+        self._pairs()
         texts = self._text_counts()
         with ThreadPoolExecutor(1) as pool:
             buckets = pool.submit(self._bucket_counts)  # reads the texts of a few examples, meanwhile
-            resolved = self._finished(pairs, texts["exact_copies"])
+            resolved = self._finished(texts["exact_copies"])
         counts = files.list_files(files.join(self._work.work_dir, "finish-counts"), ".json")
         added = added_counts([files.read_json(path) for path in counts])
         if self._index is not None:
+            assert resolved is not None
             self._write_segment(self._index, resolved)
         settings = self._settings
         result = {
@@ -164,31 +209,67 @@ class _Deduplication:
 
     # --- steps -----------------------------------------------------------------------------------------------------
 
-    def _pairs(self) -> DataFrame:
-        """Collapse copies, fill buckets, draw stars, compare: one job."""
+    def _pairs(self) -> None:
+        """Collapse copies, fill buckets, draw stars, compare: `dedup/pairs` written, by one job."""
         work = self._work
-        by_text = exchanged(self._sent(), work.text_slots)
-        by_key = exchanged(by_text.mapInArrow(collapse_copies(work), PACKED_SCHEMA), work.key_slots)
-        pairs = compared_pairs(
-            by_key.mapInArrow(find_stars(work), PACKED_SCHEMA),
-            self._documents_dirs,
-            self._thresholds(),
-            slots=work.fetch_slots,
-            seconds_dir=files.join(work.work_dir, "seconds") if self._index is not None else None,
-        )
-        return self._written(pairs, self._at("dedup", "pairs"))
+        steps = [
+            Step(self._send(), work.text_slots),
+            Step(collapse_copies(work), work.key_slots),
+            Step(find_stars(work), work.fetch_slots),
+            Step(
+                send_sets(
+                    self._documents_dirs,
+                    work.fetch_slots,
+                    read_texts=self._settings.verify,
+                    store=self._store,
+                ),
+                work.fetch_slots,
+            ),
+        ]
+        seconds_dir = files.join(work.work_dir, "seconds") if self._index is not None else None
+        sets_of = sent_sets if self._store is None else sets_of_rows(self._sets_of())
+        compare = compare_stars(self._thresholds(), seconds_dir, sets_of=sets_of)
+        target = self._at("dedup", "pairs")
+        if self._local is None:
+            pairs = chained(self._sent_rows(), steps).mapInArrow(compare, PAIRS_SCHEMA)
+            pairs.write.parquet(files.spark_path(target))
+            return
+        files.make_folder(target)
+        with self._local_folder() as folder:
+            chained_on_disk(self._local, folder, self._parts(), steps, _write_pairs(compare, target))
 
-    def _sent(self) -> DataFrame:
-        """All documents with their signatures, packed by content hash."""
-        folder = self._at("documents")
+    def _sets_of(self) -> SetsOf:
+        """Shingle sets by node: from the disk of this machine, or from the texts."""
+        from_texts = shingle_sets(self._documents_dirs)
+        return from_texts if self._store is None else stored_sets(self._store, from_texts)
+
+    @contextmanager
+    def _local_folder(self) -> Iterator[str]:
+        """A folder on this machine for what its tasks exchange: in the run folder, if that is here."""
+        if files.is_local(self._work.work_dir):
+            yield files.join(self._work.work_dir, "exchange")
+            return
+        with TemporaryDirectory(prefix="magister-") as folder:
+            yield folder
+
+    def _parts(self) -> list[int]:
+        return [part_number(path) for path in files.list_files(self._at("documents"), ".parquet")]
+
+    def _send(self) -> Task:
+        """The first step: all documents with their signatures, packed by content hash."""
         if self._config.measure == "dedup":
-            parts = [(part_number(path),) for path in files.list_files(folder, ".parquet")]
-            numbers = self._spark.createDataFrame(
-                self._spark.sparkContext.parallelize(parts, len(parts)), f"{s.PART} int"
-            )
-            return numbers.mapInArrow(send_parts(self._work, folder), PACKED_SCHEMA)
-        marked = mark_documents(self._spark.read.parquet(files.spark_path(folder)), self._config)
-        rows = marked.select(
+            return send_parts(self._work, self._at("documents"))
+        return send_documents(self._work)
+
+    def _sent_rows(self) -> DataFrame:
+        """What the first step works on: documents that the rules have marked, or, without rules, numbers of parts."""
+        spark = self._spark()
+        if self._config.measure == "dedup":
+            parts = [(part,) for part in self._parts()]
+            return spark.createDataFrame(spark.sparkContext.parallelize(parts, len(parts)), f"{s.PART} int")
+        folder = self._at("documents")
+        marked = mark_documents(spark.read.parquet(files.spark_path(folder)), self._config)
+        return marked.select(
             s.DOC_ID,
             s.CONTENT_HASH,
             s.SOURCE,
@@ -199,22 +280,14 @@ class _Deduplication:
             s.ROW,
             F.col(s.DROP_REASON).isNotNull().alias("rejected"),
         )
-        return rows.mapInArrow(send_documents(self._work), PACKED_SCHEMA)
 
     def _thresholds(self) -> Thresholds:
         settings = self._settings
         return Thresholds(settings.min_jaccard, settings.min_containment, settings.verify)
 
-    def _finished(self, pairs: DataFrame, num_copies: int) -> DataFrame:
-        """Settle the clusters: `dedup/decisions` and `dedup/clusters` written."""
+    def _finished(self, num_copies: int) -> DataFrame | None:
+        """Settle the clusters: `dedup/decisions` and `dedup/clusters` written; rows of RESOLVED_SCHEMA for an index."""
         work_dir = self._work.work_dir
-        task = finish(
-            self._at("dedup"),
-            files.join(work_dir, "finish-counts"),
-            shingle_sets(self._documents_dirs),
-            self._thresholds(),
-            first_node(self._segment),
-        )
         for name in ("decisions", "clusters"):
             files.make_folder(self._at("dedup", name))
         small = (
@@ -222,11 +295,16 @@ class _Deduplication:
         )
         if small and self._index is None:
             # One task, which reads the tables itself: planning a query would take longer than the work.
-            number = self._spark.createDataFrame([(0,)], "number int").coalesce(1)
-            read = finish_files(task, self._at("dedup", "pairs"), files.join(work_dir, "copies"))
-            resolved = number.mapInArrow(read, RESOLVED_SCHEMA)
-            resolved.agg(F.count(F.lit(1))).collect()
-            return resolved
+            read = finish_files(
+                self._finish(number=0), self._at("dedup", "pairs"), files.join(work_dir, "copies")
+            )
+            if self._local is not None:
+                self._local.run([""], _drained(read))
+            else:
+                number = self._spark().createDataFrame([(0,)], "number int").coalesce(1)
+                number.mapInArrow(read, RESOLVED_SCHEMA).agg(F.count(F.lit(1))).collect()
+            return None
+        pairs = self._read(self._at("dedup", "pairs"), PAIRS_SCHEMA)
         copies = self._copies()
         rows = pairs.withColumn(KIND, F.lit(PAIR))
         earlier = self._touched(pairs, copies)
@@ -250,7 +328,17 @@ class _Deduplication:
                 .drop(COMPONENT)
                 .select(*rows.columns)
             )
-        return self._written(routed.mapInArrow(task, RESOLVED_SCHEMA), work_dir, "resolved")
+        return self._written(routed.mapInArrow(self._finish(), RESOLVED_SCHEMA), work_dir, "resolved")
+
+    def _finish(self, number: int | None = None) -> Task:
+        return finish(
+            self._at("dedup"),
+            files.join(self._work.work_dir, "finish-counts"),
+            self._sets_of(),
+            self._thresholds(),
+            first_node(self._segment),
+            number=number,
+        )
 
     def _similar(self) -> Column:
         """Whether a pair is verified."""
@@ -398,13 +486,40 @@ class _Deduplication:
         """The frame, written to Parquet and read back."""
         target = files.spark_path(files.join(*path))
         frame.write.parquet(target)
-        return self._spark.read.schema(frame.schema).parquet(target)
+        return self._spark().read.schema(frame.schema).parquet(target)
 
     def _read(self, path: str, schema: str) -> DataFrame:
         """A table whose files tasks wrote by themselves; empty where none had a row."""
         if not files.list_files(path, ".parquet"):
-            return self._spark.createDataFrame([], schema)
-        return self._spark.read.schema(schema).parquet(files.spark_path(path))
+            return self._spark().createDataFrame([], schema)
+        return self._spark().read.schema(schema).parquet(files.spark_path(path))
+
+
+def _write_pairs(compare: Task, folder: str) -> Callable[[int, Iterator[pa.RecordBatch]], int]:
+    """What ends the chain on one machine: the pairs of a slot, written as Spark would."""
+    schema = arrow_schema(PAIRS_SCHEMA)
+
+    def write(slot: int, batches: Iterator[pa.RecordBatch]) -> int:
+        writer = PartWriter(files.join(folder, part_name(slot)), group_bytes=_PAIRS_GROUP_BYTES)
+        rows = 0
+        for pairs in compare(batches):
+            writer.write(pairs.select(schema.names).cast(schema))
+            rows += pairs.num_rows
+        writer.commit()
+        return rows
+
+    return write
+
+
+def _drained(task: Task) -> Callable[[str], str]:
+    """A local task that runs a task for what it writes."""
+
+    def run(payload: str) -> str:
+        for _ in task(iter(())):
+            pass
+        return payload
+
+    return run
 
 
 def _rows_of(folder: str) -> int:

@@ -1,15 +1,15 @@
-"""Records that change tasks: packed into binary values, shuffled by Spark, unpacked as one NumPy array.
+"""Records that change tasks: packed into binary values, moved slot by slot, unpacked as one NumPy array.
 
 Deduplication moves twenty band keys per document. As rows of a DataFrame they would cost a hundred instructions of the
 JVM each, on the way out of Python and back into it again; packed, Spark moves thousands at a time and does what it is
-good at: spilling, fetching, retrying.
+good at: spilling, fetching, retrying. On one machine the same values go through files (local_exchange.py).
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 Records = npt.NDArray[Any]
+Task = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 SLOT: Final = "slot"
 PACKED: Final = "packed"
@@ -95,9 +96,44 @@ def _packed(slot: int, rows: npt.NDArray[Any]) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([pa.array([slot], pa.int32()), value], [SLOT, PACKED])
 
 
+class Step(NamedTuple):
+    """One task of a chain: it gets all of one slot of what the step before sent, and sends packed records on.
+
+    Attributes:
+        task: the work.
+        slots: over how many slots it spreads what it sends.
+    """
+
+    task: Task
+    slots: int
+
+
+class MappedBatches:
+    """The batches of a slot whose values lie in files that are mapped into memory: nothing need be copied to hold them.
+
+    An iterator like any other, for the tasks that take their batches one by one.
+    """
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._batches = iter(batches)
+
+    def __iter__(self) -> "MappedBatches":
+        return self
+
+    def __next__(self) -> pa.RecordBatch:
+        return next(self._batches)
+
+
 def exchanged(packed: DataFrame, slots: int) -> DataFrame:
     """The packed records with all of a slot in one partition, one slot per partition."""
     return packed.repartitionById(slots, SLOT)
+
+
+def chained(rows: DataFrame, steps: Sequence[Step]) -> DataFrame:
+    """What the last step sends, by its slots; Spark moves the records between the steps. Lazy."""
+    for step in steps:
+        rows = exchanged(rows.mapInArrow(step.task, PACKED_SCHEMA), step.slots)
+    return rows
 
 
 def received(batches: Iterable[pa.RecordBatch], dtype: np.dtype[Any]) -> tuple[int | None, Records]:
@@ -158,28 +194,42 @@ class TableSender:
 
 
 @contextmanager
-def received_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """The rows of this partition, as they were sent.
+def received_rows(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int | None, list[pa.RecordBatch]]]:
+    """The slot of this partition and its rows, as they were sent; no slot where there are none.
 
-    They lie in a temporary file that is mapped into memory: a slot larger than expected costs disk, not memory.
+    They lie in a file that is mapped into memory: a slot larger than expected costs disk, not memory.
     """
+    if isinstance(batches, MappedBatches):
+        values = [
+            (number, value.as_buffer())
+            for batch in batches
+            for number, value in zip(batch.column(SLOT).to_pylist(), batch.column(PACKED), strict=True)
+        ]
+        yield (values[0][0] if values else None), _streamed(value for _, value in values)
+        return
+    slot: int | None = None
     with NamedTemporaryFile(prefix="magister-") as file:
         bounds = [0]
         for batch in batches:
-            for value in batch.column(PACKED):
+            for number, value in zip(batch.column(SLOT).to_pylist(), batch.column(PACKED), strict=True):
+                slot = number
                 file.write(value.as_buffer())
                 bounds.append(file.tell())
         file.flush()
-        if len(bounds) == 1:
-            yield []
+        if slot is None:
+            yield None, []
             return
         with pa.memory_map(file.name) as mapped:
             whole = mapped.read_buffer()
-            streams = [
-                pa.ipc.open_stream(whole.slice(start, end - start))
-                for start, end in itertools.pairwise(bounds)
-            ]
-            yield [batch for stream in streams for batch in stream]
+            yield (
+                slot,
+                _streamed(whole.slice(start, end - start) for start, end in itertools.pairwise(bounds)),
+            )
+
+
+def _streamed(values: Iterable[pa.Buffer]) -> list[pa.RecordBatch]:
+    """The batches of Arrow streams."""
+    return [batch for value in values for batch in pa.ipc.open_stream(value)]
 
 
 def in_order(

@@ -20,7 +20,8 @@ from dataprep import schema as s
 from dataprep.dedup.exact import run_starts
 from dataprep.dedup.keep import KEEPER, REMOVED, resolved_pairs
 from dataprep.dedup.nodes import part_of, row_of, segment_of
-from dataprep.dedup.verify import CENTRE, PAIRS_SCHEMA, SetsOf, Thresholds
+from dataprep.dedup.set_store import SetsOf
+from dataprep.dedup.verify import CENTRE, PAIRS_SCHEMA, Thresholds
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, part_name
 
 KIND: Final = "kind"
@@ -48,7 +49,13 @@ DECISIONS: Final = pa.schema(
 
 
 def finish(
-    out_dir: str, counts_dir: str, sets_of: SetsOf, thresholds: Thresholds, own_from: int
+    out_dir: str,
+    counts_dir: str,
+    sets_of: SetsOf,
+    thresholds: Thresholds,
+    own_from: int,
+    *,
+    number: int | None = None,
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """A task that settles its clusters, and writes `decisions/`, `clusters/` and its counts, named after its number.
 
@@ -58,6 +65,7 @@ def finish(
         sets_of: fetches shingle sets.
         thresholds: when a document is a duplicate.
         own_from: first node of this run.
+        number: number of the task; null: that of its partition in Spark.
 
     Returns:
         A function from rows of FINISH_SCHEMA to rows of `keep.RESOLVED_SCHEMA`.
@@ -67,9 +75,11 @@ def finish(
         held = [batch for batch in batches if batch.num_rows]
         if not held:
             return
-        context = TaskContext.get()
-        assert context is not None
-        number = context.partitionId()
+        task = number
+        if task is None:
+            context = TaskContext.get()
+            assert context is not None
+            task = context.partitionId()
         rows = pa.Table.from_batches(held)
         pairs = _distinct(rows.filter(pc.equal(rows[KIND], PAIR)))
         similar = thresholds.similar(_floats(pairs[s.JACCARD]), _floats(pairs[s.CONTAINMENT]))
@@ -79,15 +89,15 @@ def finish(
         every = resolved_pairs(edges, sets_of, thresholds)
         resolved = every.filter(pc.greater_equal(every[s.NODE], own_from))
         decided = decisions(rows.filter(pc.equal(rows[KIND], COPY)), every, own_from)
-        _write(files.join(out_dir, "decisions", part_name(number)), decided.select(DECISIONS.names))
+        _write(files.join(out_dir, "decisions", part_name(task)), decided.select(DECISIONS.names))
         clusters = resolved.select(
             [s.DOC_ID, s.CLUSTER_ID, s.KEPT_DOC_ID, s.JACCARD, s.CONTAINMENT, s.BANDS_MATCHED, REMOVED]
         )
-        _write(files.join(out_dir, "clusters", part_name(number)), clusters.sort_by(s.DOC_ID))
+        _write(files.join(out_dir, "clusters", part_name(task)), clusters.sort_by(s.DOC_ID))
         # Without verification every pair counts as similar, but none is verified.
         verified = similar & thresholds.verify
         counts = _counts(pairs, verified, resolved, decided, int(segment_of(np.array([own_from]))[0]))
-        files.write_json(files.join(counts_dir, f"{number}.json"), counts)
+        files.write_json(files.join(counts_dir, f"{task}.json"), counts)
         yield from resolved.combine_chunks().to_batches()
 
     return work
@@ -116,7 +126,7 @@ def finish_files(
         pairs_dir: Parquet files of `verify.PAIRS_SCHEMA`.
         copies_dir: Parquet files of `tasks.COPIES_SCHEMA`.
     """
-    schema = _arrow_schema(PAIRS_SCHEMA)
+    schema = arrow_schema(PAIRS_SCHEMA)
 
     def rows() -> Iterator[pa.RecordBatch]:
         for path in files.list_files(pairs_dir, ".parquet"):
@@ -158,7 +168,7 @@ def _of_kind(kind: str, table: pa.Table, schema: pa.Schema) -> list[pa.RecordBat
     return batches
 
 
-def _arrow_schema(fields: str) -> pa.Schema:
+def arrow_schema(fields: str) -> pa.Schema:
     """The Arrow schema of a list of `name type`."""
     types = {"long": pa.int64(), "int": pa.int32(), "double": pa.float64(), "string": pa.string()}
     return pa.schema([(name, types[kind]) for name, kind in (field.split() for field in fields.split(", "))])

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from dataprep import schema as s
 from dataprep.dedup.nodes import Longs
-from dataprep.dedup.verify import SetsOf, Thresholds
+from dataprep.dedup.set_store import SetsOf
+from dataprep.dedup.verify import Thresholds
 from dataprep.kernels.keep import KEPT, OPEN, settle
 
 KEEPER: Final = "keeper"

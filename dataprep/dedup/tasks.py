@@ -4,7 +4,7 @@ Each is a function for `DataFrame.mapInArrow`. What a task finds out besides the
 its own, named after its slot, so that a task that runs twice leaves one file.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,14 +19,12 @@ from dataprep import schema as s
 from dataprep.dedup import index
 from dataprep.dedup.candidates import KEY_RECORD, Stars, stars
 from dataprep.dedup.exact import NO_COPY, Known, document_records, exact_copies, run_starts
-from dataprep.dedup.exchange import SLOT, Records, Sender, packed_slots, received, slot_bounds, spread
+from dataprep.dedup.exchange import SLOT, Records, Sender, Task, packed_slots, received, slot_bounds, spread
 from dataprep.dedup.index import Segment
 from dataprep.dedup.nodes import Longs, ids_to_words, nodes, ranks, words_to_ids
 from dataprep.dedup.verify import IS_CENTRE, IS_MEMBER, IS_SECOND, REQUEST
 from dataprep.kernels.bands import may_repeat, scatter_bands
 from dataprep.parts import PartWriter, part_name
-
-Task = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 COPIES_SCHEMA: Final = (
     f"{s.NODE} long, {s.DOC_ID} string, {s.SOURCE} string, representative long, representative_id string, "

@@ -12,26 +12,25 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pyspark import TaskContext
-from pyspark.sql import DataFrame
 
 from dataprep import files
 from dataprep import schema as s
 from dataprep.dedup.candidates import KEY_RECORD, Buckets, Stars, stars
 from dataprep.dedup.exact import run_starts
 from dataprep.dedup.exchange import (
-    PACKED_SCHEMA,
     Records,
     TableSender,
-    exchanged,
+    Task,
     in_order,
     received,
     received_rows,
     spread,
 )
 from dataprep.dedup.nodes import Longs, part_of, row_of, segment_of
+from dataprep.dedup.set_store import SetsOf, SetWriter
 from dataprep.kernels.arrow_buffers import buffers
-from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
+from dataprep.kernels.jaccard import similarity_pairs
+from dataprep.kernels.runs import empty_runs, taken_runs
 from dataprep.kernels.tokenise import shingle_hashes
 from dataprep.parts import PartWriter, part_name, texts_of
 
@@ -54,8 +53,8 @@ _KEYS: Final = "keys"  # band keys of the buckets in which a document met the ce
 _SHINGLES: Final = "shingles"  # 64-bit hashes as bytes
 _BATCH_ROWS: Final = 4_096
 
-# Shingle sets of nodes: 64-bit hashes, ascending within each node, and where each node's begin.
-SetsOf = Callable[[Longs], tuple[npt.NDArray[np.uint64], Longs]]
+# Shingle sets of rows: 64-bit hashes, ascending within each row, and where each row's begin.
+RowSets = Callable[[pa.RecordBatch], tuple[npt.NDArray[np.uint64], Longs]]
 
 
 class Thresholds(NamedTuple):
@@ -84,44 +83,26 @@ class Thresholds(NamedTuple):
         return found
 
 
-def compared_pairs(
-    requests: DataFrame,
-    documents_dirs: Sequence[str],
-    thresholds: Thresholds,
-    *,
-    slots: int,
-    seconds_dir: str | None = None,
-) -> DataFrame:
-    """Candidate pairs with names, sources and exact similarities. Lazy.
+def send_sets(
+    documents_dirs: Sequence[str], slots: int, *, read_texts: bool, store: str | None = None
+) -> Task:
+    """Every document of a star with its name, source and shingles, and its buckets as one value, by star.
+
+    Takes packed REQUEST records, by `exchange.spread` of the part of their `fetch`: every row group is read once, by
+    the task that has its part.
 
     Args:
-        requests: packed REQUEST records, by `exchange.spread` of the part of their `fetch`.
         documents_dirs: folder of documents files of each segment.
-        thresholds: which pairs are similar; the others' members are compared a second time.
-        slots: number of tasks.
-        seconds_dir: where tasks write down the first document of each bucket that is unlike the centre; null: nowhere.
-
-    Returns:
-        Rows of PAIRS_SCHEMA, a pair once per star it is in; `containment` is the share of the node's shingles that the
-        centre has, `bands_matched` the number of buckets of the star that proposed the pair. Without verification
-        similarities are null, and no text is read.
+        slots: over how many slots the stars are spread.
+        read_texts: false: shingles are not wanted, and no text is read.
+        store: local folder that the shingles are written to, instead of being sent; see `set_store`.
     """
-    # By part: every row group is read once, by the task that has its part.
-    sets = exchanged(requests, slots).mapInArrow(
-        _with_sets(documents_dirs, slots, read_texts=thresholds.verify), PACKED_SCHEMA
-    )
-    return exchanged(sets, slots).mapInArrow(_compared(thresholds, seconds_dir), PAIRS_SCHEMA)
-
-
-def _with_sets(
-    documents_dirs: Sequence[str], slots: int, *, read_texts: bool
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """A task that gives every document of a star its name, source and shingles, and its buckets as one value."""
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        _, requests = received(batches, REQUEST)
-        if not len(requests):
+        slot, requests = received(batches, REQUEST)
+        if slot is None:
             return
+        stored = SetWriter(store, slot) if store is not None else None
         rows, keys = _by_document(requests)
         fetch_N = rows["fetch"]
         node_M, first_M = np.unique(fetch_N, return_index=True)
@@ -134,11 +115,9 @@ def _with_sets(
                 np.cumsum(repeats_M[position_K]) - repeats_M[position_K], repeats_M[position_K]
             )
             wanted = first_M[position_K][of_row] + within
-            sets = (
-                packed_sets(*shingle_hashes(*buffers(texts[0])))
-                if read_texts
-                else pa.array([b""] * len(names), pa.binary())
-            )
+            sets = shingle_hashes(*buffers(texts[0])) if read_texts else empty_runs(len(names))
+            if stored is not None:
+                stored.write(node_M[position_K], *sets)
             some, which = rows[wanted], pa.array(of_row)
             columns = {
                 FETCH: some["fetch"],
@@ -153,9 +132,12 @@ def _with_sets(
                 s.DOC_ID: names.take(which),
                 s.SOURCE: sources.take(which),
             }
-            batch |= {_SHINGLES: sets.take(which)}
+            if stored is None:
+                batch[_SHINGLES] = packed_sets(*taken_runs(*sets, of_row))
             yield from sender.add(pa.RecordBatch.from_pydict(batch), spread(some["centre"]))
         yield from sender.flush()
+        if stored is not None:
+            stored.commit()
 
     return read
 
@@ -214,19 +196,9 @@ def shingle_sets(documents_dirs: Sequence[str]) -> SetsOf:
         starts_N1 = np.append(0, np.cumsum(np.concatenate(sizes)))
         place_N = np.empty(len(order_N), np.int64)
         place_N[order_N] = np.arange(len(order_N))
-        return _taken(np.concatenate(hashes), starts_N1, place_N)
+        return taken_runs(np.concatenate(hashes), starts_N1, place_N)
 
     return fetch
-
-
-def _taken(
-    values: npt.NDArray[np.uint64], starts_N1: Longs, place_M: Longs
-) -> tuple[npt.NDArray[np.uint64], Longs]:
-    """Some lists of a ragged array, in the order asked: values and starts."""
-    size_M = np.diff(starts_N1)[place_M]
-    starts_M1 = np.append(0, np.cumsum(size_M))
-    pick = np.repeat(starts_N1[place_M] - starts_M1[:-1], size_M) + np.arange(starts_M1[-1])
-    return values[pick], starts_M1
 
 
 def packed_sets(values: npt.NDArray[np.uint64], starts_N1: Longs) -> pa.Array:
@@ -252,28 +224,49 @@ def unpacked_sets(packed: pa.Array) -> tuple[npt.NDArray[np.uint64], Longs]:
     return values, (offsets - offsets[0]) // 8
 
 
-def _compared(
-    thresholds: Thresholds, seconds_dir: str | None
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def compare(packed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with received_rows(packed) as pieces:
-            if pieces:
-                yield from _compared_rows(_by_star(pieces))
+def sent_sets(rows: pa.RecordBatch) -> tuple[npt.NDArray[np.uint64], Longs]:
+    """The shingles that rows carry with them."""
+    return unpacked_sets(rows.column(_SHINGLES))
 
-    def _compared_rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+
+def sets_of_rows(sets_of: SetsOf) -> RowSets:
+    """The shingles of rows, fetched by their nodes."""
+    return lambda rows: sets_of(rows.column(FETCH).to_numpy())
+
+
+def compare_stars(
+    thresholds: Thresholds, seconds_dir: str | None = None, *, sets_of: RowSets = sent_sets
+) -> Task:
+    """Candidate pairs with names, sources and exact similarities, from what `send_sets` sent: rows of PAIRS_SCHEMA.
+
+    A pair comes once per star it is in; `containment` is the share of the node's shingles that the centre has,
+    `bands_matched` the number of buckets of the star that proposed the pair. Without verification similarities are
+    null.
+
+    Args:
+        thresholds: which pairs are similar; the others' members are compared a second time.
+        seconds_dir: where the task writes down the first document of each bucket that is unlike the centre; null:
+            nowhere.
+        sets_of: gives the shingles of rows.
+    """
+
+    def compare(packed: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        with received_rows(packed) as (slot, pieces):
+            if slot is not None:
+                yield from _compared_rows(slot, _by_star(pieces))
+
+    def _compared_rows(slot: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         seconds: list[Records] = []
         if not thresholds.verify:
             nothing = Thresholds(0.0, None, verify=True)
-            for pairs in _star_pairs(batches, nothing, seconds):
+            for pairs in _star_pairs(batches, nothing, seconds, sets_of):
                 unknown = pa.nulls(pairs.num_rows, pa.float64())
                 named = pairs.drop_columns([s.JACCARD, s.CONTAINMENT])
                 yield named.append_column(s.JACCARD, unknown).append_column(s.CONTAINMENT, unknown)
             return
-        yield from _star_pairs(batches, thresholds, seconds)
+        yield from _star_pairs(batches, thresholds, seconds, sets_of)
         if seconds_dir is not None and seconds:
-            context = TaskContext.get()
-            assert context is not None
-            _write_seconds(files.join(seconds_dir, part_name(context.partitionId())), np.concatenate(seconds))
+            _write_seconds(files.join(seconds_dir, part_name(slot)), np.concatenate(seconds))
 
     return compare
 
@@ -300,7 +293,7 @@ def _write_seconds(path: str, records: Records) -> None:
 
 
 def _star_pairs(
-    batches: Iterator[pa.RecordBatch], thresholds: Thresholds, seconds: list[Records]
+    batches: Iterator[pa.RecordBatch], thresholds: Thresholds, seconds: list[Records], sets_of: RowSets
 ) -> Iterator[pa.RecordBatch]:
     """Compare every member with its centre, and those unlike it with the first of their bucket that is.
 
@@ -309,6 +302,7 @@ def _star_pairs(
             batches: then its centre and the second centres of its buckets are carried on, one per band at most.
         thresholds: which pairs are similar.
         seconds: receives KEY_RECORDs of the first documents of buckets that are unlike the centre.
+        sets_of: gives the shingles of rows.
     """
     carried: list[pa.RecordBatch] = []
     for batch in batches:
@@ -322,12 +316,8 @@ def _star_pairs(
         again = role_N == IS_SECOND
         member = np.flatnonzero(role_N == IS_MEMBER)
         if len(member):
-            sets = unpacked_sets(rows.column(_SHINGLES))
             centre = own_N[member]
-            jaccard, contained = (
-                jaccard_pairs(*sets, member, centre),
-                containment_pairs(*sets, member, centre),
-            )
+            jaccard, contained = similarity_pairs(*sets_of(rows), member, centre)
             yield _pairs(rows, member, centre, _keys_of(rows, member), jaccard, contained)
             again[member] = ~thresholds.similar(jaccard, contained)
         carried = [rows.slice(int(own_N[-1]), 1)]
@@ -337,7 +327,7 @@ def _star_pairs(
             records = found.first[found.total == found.size]
             seconds.append(_at_nodes(records, unlike))
             if len(found.member):
-                yield _second_pairs(unlike, found)
+                yield _second_pairs(unlike, found, sets_of)
             carried += _carried(unlike, np.concatenate([second, records]), int(centre_N[-1]))
 
 
@@ -368,13 +358,12 @@ def _at_nodes(records: Records, rows: pa.RecordBatch) -> Records:
     return named
 
 
-def _second_pairs(rows: pa.RecordBatch, found: Stars) -> pa.RecordBatch:
+def _second_pairs(rows: pa.RecordBatch, found: Stars, sets_of: RowSets) -> pa.RecordBatch:
     """Compare the documents of each bucket that are unlike its centre with its second one."""
     edges = np.stack([found.member["node"], found.centre["node"]], axis=1)
     distinct, bands = np.unique(edges, axis=0, return_counts=True)
     member, centre = distinct[:, 0], distinct[:, 1]
-    sets = unpacked_sets(rows.column(_SHINGLES))
-    jaccard, contained = jaccard_pairs(*sets, member, centre), containment_pairs(*sets, member, centre)
+    jaccard, contained = similarity_pairs(*sets_of(rows), member, centre)
     return _pairs(rows, member, centre, bands, jaccard, contained)
 
 
@@ -401,7 +390,7 @@ def _pairs(
     contained: npt.NDArray[np.float64],
 ) -> pa.RecordBatch:
     """Rows of PAIRS_SCHEMA from the rows of members and of those they were compared with."""
-    names = rows.drop_columns([_SHINGLES, _KEYS])
+    names = rows.select([name for name in rows.schema.names if name not in (_SHINGLES, _KEYS)])
     members, centres = names.take(pa.array(member)), names.take(pa.array(centre))
     return pa.RecordBatch.from_pydict(
         {

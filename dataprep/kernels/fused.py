@@ -11,9 +11,10 @@ from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch
 from dataprep.kernels.bands import may_repeat, scatter_bands
 from dataprep.kernels.compilation import kernel, warm_note
 from dataprep.kernels.content_hash import collapse_whitespace, content_hash, hash_128
-from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
+from dataprep.kernels.jaccard import similarity_pairs
 from dataprep.kernels.keep import settle
 from dataprep.kernels.lines import line_hashes, without_lines
+from dataprep.kernels.runs import taken_runs
 from dataprep.kernels.screen import screen
 from dataprep.kernels.signals import NUM_INTEGERS, NUM_SHARES, Signals, allocate, measure, named, signals
 from dataprep.kernels.sketch import (
@@ -167,6 +168,16 @@ def warm_up() -> None:
     note = warm_note()
     if note.exists():
         return
+    load_kernels()
+    note.touch()
+
+
+def load_kernels() -> None:
+    """Run every kernel once: compiles those that are not, and loads the machine code of the others.
+
+    Raises:
+        RuntimeError: numba cannot compile here.
+    """
     data, offsets = buffers(
         pa.array(["Ein kurzer Text, der jeden Kern einmal ausführt.", "水は方円の器に随う"])
     )
@@ -182,8 +193,8 @@ def warm_up() -> None:
         sketches = sketch(hashes, starts, 4, 0)
         band_keys(sketches, 2, 2)
         estimate_jaccard(sketches, index, index)
-        jaccard_pairs(hashes, starts, index, index)
-        containment_pairs(hashes, starts, index, index)
+        similarity_pairs(hashes, starts, index, index)
+        taken_runs(hashes, starts, index)
         annotate_batch(data, offsets, num_bands=2, rows_per_band=2, seed=0)
         sketch_texts(data, offsets, num_bands=2, rows_per_band=2, seed=0)
         kept, share = np.zeros(2, np.int64), np.zeros(2)
@@ -203,7 +214,6 @@ def warm_up() -> None:
         names = hashes[:2].copy()
         scatter_bands(np.zeros((2, 2), np.int64), names, names, index, 2)
         may_repeat(names)
-        note.touch()
     except Exception as error:
         raise RuntimeError(
             "The kernels could not be compiled. They need numba with a working LLVM (llvmlite of the matching version) "

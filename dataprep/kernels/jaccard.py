@@ -23,31 +23,19 @@ def common(hashes: Hashes, starts: Offsets, one: int, other: int) -> int:
 
 
 @kernel
-def _jaccard(hashes: Hashes, starts: Offsets, left: Offsets, right: Offsets) -> npt.NDArray[np.float64]:
-    similarity = np.zeros(left.size, np.float64)
+def _common_pairs(hashes: Hashes, starts: Offsets, left: Offsets, right: Offsets) -> Counts:
+    shared = np.empty(left.size, np.int64)
     for pair in range(left.size):
-        one, other = left[pair], right[pair]
-        shared = common(hashes, starts, one, other)
-        union = starts[one + 1] - starts[one] + starts[other + 1] - starts[other] - shared
-        if union:
-            similarity[pair] = shared / union
-    return similarity
+        shared[pair] = common(hashes, starts, left[pair], right[pair])
+    return shared
 
 
-@kernel
-def _containment(hashes: Hashes, starts: Offsets, left: Offsets, right: Offsets) -> npt.NDArray[np.float64]:
-    share = np.zeros(left.size, np.float64)
-    for pair in range(left.size):
-        size = starts[left[pair] + 1] - starts[left[pair]]
-        if size:
-            share[pair] = common(hashes, starts, left[pair], right[pair]) / size
-    return share
-
-
-def jaccard_pairs(
+def similarity_pairs(
     hashes: Hashes, starts: Offsets, left_index: Counts, right_index: Counts
-) -> npt.NDArray[np.float64]:
-    """Jaccard similarity of each pair's shingle sets, in [0, 1]; 0 if both are empty. float64, one per pair.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Jaccard similarity of each pair's shingle sets, and the share of the left set that the right one has too.
+
+    Both in [0, 1], float64, one per pair; 0 where the union, or the left set, is empty. The second is not symmetric.
 
     Args:
         hashes: distinct and ascending within each document, as `tokenise.shingle_hashes` gives them.
@@ -60,7 +48,20 @@ def jaccard_pairs(
     """
     hashes, starts = ragged(hashes, starts)
     left, right = pairs(left_index, right_index, starts.size - 1)
-    return _jaccard(hashes, starts, left, right)
+    shared = _common_pairs(hashes, starts, left, right)
+    sizes = np.diff(starts)
+    union = sizes[left] + sizes[right] - shared
+    return shared / np.maximum(union, 1), shared / np.maximum(sizes[left], 1)
+
+
+def jaccard_pairs(
+    hashes: Hashes, starts: Offsets, left_index: Counts, right_index: Counts
+) -> npt.NDArray[np.float64]:
+    """Jaccard similarity of each pair's shingle sets, in [0, 1]; 0 if both are empty. float64, one per pair.
+
+    Arguments and errors as `similarity_pairs`.
+    """
+    return similarity_pairs(hashes, starts, left_index, right_index)[0]
 
 
 def containment_pairs(
@@ -68,8 +69,6 @@ def containment_pairs(
 ) -> npt.NDArray[np.float64]:
     """Share of each left document's shingles that the right one has too, in [0, 1]; 0 if the left one has none.
 
-    Not symmetric. Arguments and errors as `jaccard_pairs`. float64, one per pair.
+    Not symmetric. Arguments and errors as `similarity_pairs`. float64, one per pair.
     """
-    hashes, starts = ragged(hashes, starts)
-    left, right = pairs(left_index, right_index, starts.size - 1)
-    return _containment(hashes, starts, left, right)
+    return similarity_pairs(hashes, starts, left_index, right_index)[1]

@@ -132,6 +132,18 @@ def test_tasks_hold_every_split_once_in_order_and_no_more_than_they_need(
     assert all(sum(sizes[split] for split in task.splits[:-1]) < split_bytes for task in tasks)
 
 
+def test_files_of_about_the_size_of_a_task_get_one_each(tmp_path: Path) -> None:
+    splits = []
+    for number, size in enumerate((98, 103, 99, 101, 97, 102, 100, 100)):
+        path = tmp_path / str(number)
+        path.write_bytes(bytes(size))
+        splits.append(Split("s", "jsonl", str(number), str(path), None, 0, size))
+
+    tasks = read_tasks(splits, split_bytes=1_000, cores=2)
+
+    assert [len(task.splits) for task in tasks] == [1] * 8
+
+
 def test_small_splits_share_tasks_and_small_input_is_spread_over_the_cores(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(bytes(100))

@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.config import PrepareConfig
 from dataprep.files import read_json
+from dataprep.local_tasks import LocalTasks
 from dataprep.pipeline import DEDUP, Pipeline
 from dataprep.plan import plan_input
 from dataprep.sample.reference import shingles, similarity
@@ -112,7 +113,7 @@ def dedup_settings(
 
 
 def run_dedup_of(
-    spark: SparkSession,
+    spark: SparkSession | LocalTasks,
     folder: Path,
     corpora: Mapping[str, Texts],
     *,
@@ -122,7 +123,7 @@ def run_dedup_of(
     """Write the sources' texts and run the pipeline on them up to the decisions.
 
     Args:
-        spark: the session.
+        spark: the session, or processes of this machine that do without.
         folder: for input and run folder.
         corpora: source → its texts.
         priorities: source → priority.
@@ -133,10 +134,17 @@ def run_dedup_of(
     return run_dedup_in(spark, dedup_settings(folder, list(corpora), priorities=priorities, **settings))
 
 
-def run_dedup_in(spark: SparkSession, settings: dict[str, Any]) -> DedupRun:
+def run_dedup_in(spark: SparkSession | LocalTasks, settings: dict[str, Any]) -> DedupRun:
     """Run the pipeline with these settings up to the decisions, and read what it wrote."""
     config = PrepareConfig.model_validate(settings)
-    Pipeline(lambda: spark, config, plan_input(config), lambda _: None, lambda *_: None).prepare(DEDUP)
+    local = spark if isinstance(spark, LocalTasks) else None
+
+    def session() -> SparkSession:
+        assert isinstance(spark, SparkSession), "Spark was asked for where it is not needed"
+        return spark
+
+    plan = plan_input(config)
+    Pipeline(session, config, plan, lambda _: None, lambda *_: None, local).prepare(DEDUP)
     return read_run(config)
 
 

@@ -4,14 +4,28 @@ The sizes that hurt are in `benchmarks/bench_dedup_scale.py`.
 """
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dedup_runs import DedupRun, Removal, dedup_settings, expected, run_dedup_in, run_dedup_of, write_jsonl
+from dedup_runs import (
+    DedupRun,
+    Removal,
+    dedup_settings,
+    expected,
+    read_run,
+    run_dedup_in,
+    run_dedup_of,
+    write_jsonl,
+)
 from pyspark.sql import SparkSession
 
+from dataprep.config import PrepareConfig
 from dataprep.dedup import exchange
+from dataprep.local_tasks import LocalTasks
+from dataprep.pipeline import DEDUP, Pipeline
+from dataprep.plan import plan_input
 from dataprep.sample.reference import jaccard, shingles, similarity
 
 COPIES = 1_500
@@ -76,8 +90,27 @@ CORPORA = {
 
 
 @pytest.fixture(scope="module")
-def run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DedupRun:
+def with_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DedupRun:
     return run_dedup_of(spark, tmp_path_factory.mktemp("adversarial"), CORPORA)
+
+
+@pytest.fixture(scope="module")
+def without_spark(local: LocalTasks, tmp_path_factory: pytest.TempPathFactory) -> DedupRun:
+    return run_dedup_of(local, tmp_path_factory.mktemp("adversarial"), CORPORA)
+
+
+@pytest.fixture(params=["with_spark", "without_spark"])
+def run(request: pytest.FixtureRequest) -> DedupRun:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, DedupRun)
+    return found
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[LocalTasks]:
+    tasks = LocalTasks(2)
+    yield tasks
+    tasks.close()
 
 
 def kept_of(run: DedupRun, corpus: dict[str, str]) -> set[str]:
@@ -181,7 +214,7 @@ def engine_counts(run: DedupRun) -> dict[str, Any]:
 
 
 def test_many_small_tasks_and_components_by_joins_decide_the_same(
-    run: DedupRun, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    with_spark: DedupRun, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exchange, "_TASK_BYTES", 60_000)
     before = spark.conf.get("spark.sql.shuffle.partitions")
@@ -193,9 +226,47 @@ def test_many_small_tasks_and_components_by_joins_decide_the_same(
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", str(before))
 
-    assert len({row["part"] for row in other.documents}) > len({row["part"] for row in run.documents})
-    assert by_name(other) == by_name(run)
-    assert engine_counts(other) == engine_counts(run)
+    assert len({row["part"] for row in other.documents}) > len({row["part"] for row in with_spark.documents})
+    assert by_name(other) == by_name(with_spark)
+    assert engine_counts(other) == engine_counts(with_spark)
+
+
+def test_processes_of_one_machine_decide_what_spark_decides_and_leave_nothing_else_behind(
+    with_spark: DedupRun, without_spark: DedupRun
+) -> None:
+    assert by_name(without_spark) == by_name(with_spark)
+    assert engine_counts(without_spark) == engine_counts(with_spark)
+    assert {path.name for path in (without_spark.folder / "dedup").iterdir()} == {
+        path.name for path in (with_spark.folder / "dedup").iterdir()
+    }
+
+
+def test_many_small_slots_on_one_core_decide_the_same(
+    without_spark: DedupRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_TASK_BYTES", 60_000)
+    tasks = LocalTasks(1)
+    engine = {"split_bytes": 300_000, "shuffle_partitions": 7}
+
+    other = run_dedup_of(tasks, tmp_path, CORPORA, engine=engine)
+
+    tasks.close()
+    assert len({row["part"] for row in other.documents}) > 1
+    assert by_name(other) == by_name(without_spark)
+    assert engine_counts(other) == engine_counts(without_spark)
+
+
+def test_more_pairs_than_one_task_settles_are_settled_by_spark(
+    spark: SparkSession, without_spark: DedupRun, local: LocalTasks, tmp_path: Path
+) -> None:
+    write_jsonl(tmp_path / "input" / "chains.jsonl", CHAINED)
+    settings = dedup_settings(tmp_path, ["chains"], engine={"local_components_edges": 0})
+    config = PrepareConfig.model_validate(settings)
+
+    Pipeline(lambda: spark, config, plan_input(config), lambda _: None, lambda *_: None, local).prepare(DEDUP)
+
+    removed = read_run(config).removed()
+    assert removed == {name: why for name, why in without_spark.removed().items() if name in CHAINED}
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         for priority, name in enumerate(("wiki", "news", "web"))
     ]
     config = PrepareConfig.model_validate({"run_dir": str(folder), "sources": sources, "rules": OFF})
-    return folder, run_dedup(spark, config, str(folder), documents=len(TEXTS), partitions=3)
+    return folder, run_dedup(lambda: spark, config, str(folder), documents=len(TEXTS), partitions=3)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from dedup_helpers import TaskStandIn, write_documents
+from dedup_helpers import write_documents
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from dataprep.dedup.exchange import PACKED_SCHEMA, Records, Sender, spread
+from dataprep.dedup.exchange import PACKED_SCHEMA, Records, Sender, Step, chained, exchanged, spread
 from dataprep.dedup.verify import (
     IS_CENTRE,
     IS_MEMBER,
@@ -22,11 +22,10 @@ from dataprep.dedup.verify import (
     PAIRS_SCHEMA,
     REQUEST,
     Thresholds,
-    _compared,
-    _with_sets,
-    compared_pairs,
+    compare_stars,
     documents_at,
     packed_sets,
+    send_sets,
     shingle_sets,
     unpacked_sets,
 )
@@ -189,7 +188,9 @@ def compared(spark: SparkSession, folders: list[Path]) -> dict[tuple[int, int], 
     try:
         rows_of = pa.Table.from_batches(packed(requests_of(STARS), 3)).to_pylist()
         requests = spark.createDataFrame([(row["slot"], row["packed"]) for row in rows_of], PACKED_SCHEMA)
-        pairs = compared_pairs(requests, documents_dirs(folders), ALL_SIMILAR, slots=3)
+        by_part = exchanged(requests, 3)
+        sets = chained(by_part, [Step(send_sets(documents_dirs(folders), 3, read_texts=True), 3)])
+        pairs = sets.mapInArrow(compare_stars(ALL_SIMILAR), PAIRS_SCHEMA)
         rows = [row.asDict() for row in pairs.collect()]
     finally:
         spark.conf.set(name, before)
@@ -278,12 +279,9 @@ def run_tasks(
 ) -> list[dict[str, Any]]:
     """What the two tasks make of requests, one slot each, with so many rows to a batch of the second."""
     dirs = documents_dirs(folders)
-    sets = list(_with_sets(dirs, 1, read_texts=thresholds.verify)(iter(packed(requests, 1))))
-    with (
-        patch("dataprep.dedup.verify.TaskContext", TaskStandIn),
-        patch("dataprep.dedup.verify._BATCH_ROWS", rows),
-    ):
-        task = _compared(thresholds, str(seconds_dir) if seconds_dir else None)
+    sets = list(send_sets(dirs, 1, read_texts=thresholds.verify)(iter(packed(requests, 1))))
+    with patch("dataprep.dedup.verify._BATCH_ROWS", rows):
+        task = compare_stars(thresholds, str(seconds_dir) if seconds_dir else None)
         return [row for batch in task(iter(sets)) for row in batch.to_pylist()]
 
 
