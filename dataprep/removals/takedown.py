@@ -37,7 +37,8 @@ from dataprep.removals.plan import (
     run_config,
 )
 from dataprep.removals.requests import RemovalError, Requests, load_requests, parse_requests
-from dataprep.shards.balance import balance_plan
+from dataprep.shards.balance import plan_of_files
+from dataprep.shards.cells import CellCounter
 from dataprep.shards.writer import SHARD_OPTIONS
 from dataprep.stages import RECORD_NAME
 
@@ -329,16 +330,19 @@ def _manifest(run_dir: str, config: PrepareConfig, shards: list[Row]) -> Row:
         for entry in manifest["files"]
         if after.get(entry["path"], entry) is not None
     ]
-    tokens: Counter[str] = Counter()
-    documents: Counter[str] = Counter()
     for entry in manifest["files"]:
-        if entry["split"] == "train":
-            tokens[entry["locale"]] += entry["tokens"]
-            documents[entry["locale"]] += entry["rows"]
-    manifest["plan"] = balance_plan(
-        tokens, documents, alpha=config.balance.alpha, budget_tokens=config.balance.budget_tokens
-    )
+        if entry["path"] in after:
+            entry["cells"] = _cells(files.join(run_dir, "shards", entry["path"]))
+    manifest["plan"] = plan_of_files(manifest["files"], config.balance)
     return manifest
+
+
+def _cells(path: str) -> list[Row]:
+    """What a shard holds, counted again."""
+    cells = CellCounter()
+    for batch in part_batches(path, [s.SOURCE, s.FORM, s.CLUSTER_SIZE, s.NUM_TOKENS]):
+        cells.add(batch)
+    return cells.counts()
 
 
 def _write_ledger(run_dir: str, funnel: list[Row], manifest: Row) -> Row:
