@@ -55,6 +55,8 @@ def show(plan: Mapping[str, Any], now: Mapping[str, Any] | None = None) -> None:
         f"{_method(plan)}: {plan['budget_tokens']:,} tokens are drawn from {plan['total_tokens']:,}"
         + (f"; the run has {_method(now)}" if now else "")
     )
+    if now and now.get("unmet"):
+        console.print(f"The run's own quotas cannot be kept: {now['unmet']}", markup=False)
     for name in ("locales", "sources", "forms"):
         console.print(_groups(name.removesuffix("s"), plan[name], (now or {}).get(name)))
     if len(plan["phases"]) > 1:

@@ -46,10 +46,10 @@ def test_a_data_target_starts_its_job_with_the_settings_given(target: str) -> No
 
 
 def test_a_plan_gets_method_and_exponent_as_settings() -> None:
-    answer = make("-n", "plan", "CONFIG=my.yaml", "METHOD=temperature", "ALPHA=0.5")
+    answer = make("-n", "plan", "CONFIG=my.yaml", "SET=a.b=1", "METHOD=temperature", "ALPHA=0.5")
 
     assert answer.stdout.splitlines()[-1].endswith(
-        "python -m jobs.plan --config my.yaml --set balance.method=temperature --set balance.alpha=0.5"
+        "python -m jobs.plan --config my.yaml --set a.b=1 --set balance.method=temperature --set balance.alpha=0.5"
     )
 
 

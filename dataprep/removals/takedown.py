@@ -37,7 +37,7 @@ from dataprep.removals.plan import (
     run_config,
 )
 from dataprep.removals.requests import RemovalError, Requests, load_requests, parse_requests
-from dataprep.shards.balance import plan_of_files
+from dataprep.shards.balance import plan_after_removal
 from dataprep.shards.cells import CellCounter
 from dataprep.shards.writer import SHARD_OPTIONS
 from dataprep.stages import RECORD_NAME
@@ -287,7 +287,7 @@ def _removed_duplicates(run_dir: str, refused: npt.NDArray[np.int64]) -> dict[st
 
 
 def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group_rows: int) -> Row | None:
-    """A shard without the documents: its rows, tokens, bytes and hash; null if none is left and the file is gone."""
+    """A shard without the documents: rows, tokens, bytes, hash and cells; null if none is left and the file is gone."""
     path = files.join(run_dir, "shards", shard["path"])
     removed = pa.array([each[s.DOC_ID] for each in documents if each["shard"] == shard["path"]], pa.string())
     expected = shard["before"]["rows"] - shard["documents"]
@@ -295,6 +295,7 @@ def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group
         files.remove_tree(path)
         return None
     rows = tokens = 0
+    cells = CellCounter()
 
     def left(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -306,6 +307,7 @@ def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group
             batches = pq.ParquetFile(file).iter_batches(batch_size=row_group_rows)
             for batch in regrouped(left(batches), s.SHARD, row_group_rows):
                 writer.write(batch)
+                cells.add(batch)
                 rows += batch.num_rows
                 tokens += pc.sum(batch.column(s.NUM_TOKENS)).as_py()
         if rows != expected:
@@ -318,7 +320,13 @@ def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group
         writer.discard()
         raise
     assert written is not None, f"{path}: a shard without rows"
-    return {"rows": rows, "tokens": tokens, "bytes": written.size_bytes, "sha256": written.sha256}
+    return {
+        "rows": rows,
+        "tokens": tokens,
+        "bytes": written.size_bytes,
+        "sha256": written.sha256,
+        "cells": cells.counts(),
+    }
 
 
 def _manifest(run_dir: str, config: PrepareConfig, shards: list[Row]) -> Row:
@@ -330,19 +338,8 @@ def _manifest(run_dir: str, config: PrepareConfig, shards: list[Row]) -> Row:
         for entry in manifest["files"]
         if after.get(entry["path"], entry) is not None
     ]
-    for entry in manifest["files"]:
-        if entry["path"] in after:
-            entry["cells"] = _cells(files.join(run_dir, "shards", entry["path"]))
-    manifest["plan"] = plan_of_files(manifest["files"], config.balance)
+    manifest["plan"] = plan_after_removal(manifest["files"], config.balance)
     return manifest
-
-
-def _cells(path: str) -> list[Row]:
-    """What a shard holds, counted again."""
-    cells = CellCounter()
-    for batch in part_batches(path, [s.SOURCE, s.FORM, s.CLUSTER_SIZE, s.NUM_TOKENS]):
-        cells.add(batch)
-    return cells.counts()
 
 
 def _write_ledger(run_dir: str, funnel: list[Row], manifest: Row) -> Row:

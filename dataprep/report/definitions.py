@@ -188,6 +188,8 @@ DEFINITIONS: Final[dict[str, str]] = {
     "balance.alpha": "Exponent of temperature sampling: share ∝ tokens^alpha; 1 keeps the natural shares. Null with "
     "other methods and with phases.",
     "balance.held": "Quotas that make the target shares differ from those of the method.",
+    "balance.unmet": "Quota that cannot be kept since documents were removed; the shares are then those of the method. "
+    "Null unless there is one.",
     "balance.groups": "The same numbers for sources and forms.",
     "balance.groups.kind": "What the line is about: a source or a form.",
     "balance.groups.group": "Name of the source, or written or spoken.",

@@ -428,6 +428,7 @@ def _balance(plan: Row) -> Row:
     return {
         **{name: plan.get(name) for name in ("method", "alpha", "total_tokens", "budget_tokens")},
         "held": plan.get("held", []),
+        "unmet": plan.get("unmet"),
         "groups": [
             {"kind": kind, "group": name, **entry}
             for kind in ("source", "form")

@@ -148,6 +148,38 @@ def plan_of_files(files: Iterable[Mapping[str, Any]], config: BalanceConfig) -> 
     return balance_plan(sizes_of_files(files), config)
 
 
+def plan_after_removal(files: Sequence[Mapping[str, Any]], config: BalanceConfig) -> dict[str, Any]:
+    """The plan for what a removal leaves, also where quotas cannot be kept any more: a removal must not fail on them.
+
+    Then the plan is that of the method without quotas and bounds on repeats, and `unmet` says what could not be.
+    """
+    try:
+        return plan_of_files(files, config)
+    except BalanceError as error:
+        left = {stratum.locale for stratum in sizes_of_files(files)}
+        of_left = sum(config.shares.get(locale, 0.0) for locale in left)
+        equal = config.method == "unimax" or (config.method == "fixed" and not of_left)
+        free = config.model_copy(
+            update={
+                "method": "uniform" if equal else config.method,
+                "shares": {
+                    locale: config.shares.get(locale, 0.0) / (of_left or 1) for locale in sorted(left)
+                },
+                "phases": [phase.model_copy(update={"locales": None}) for phase in config.phases],
+                "max_repeats": None,
+                "locales": {},
+                "sources": {},
+                "forms": {},
+            }
+        )
+        plan = plan_of_files(files, free)
+        return plan | {
+            "unmet": str(error),
+            "method": config.method,
+            "settings": config.model_dump(mode="json"),
+        }
+
+
 def balance_plan(sizes: Mapping[Stratum, Size], config: BalanceConfig) -> dict[str, Any]:
     """What `plan.json` holds. Depends on the sizes and the settings alone, not on their order.
 
@@ -157,8 +189,8 @@ def balance_plan(sizes: Mapping[Stratum, Size], config: BalanceConfig) -> dict[s
 
     Returns:
         - `schema_version`, `method`, `settings` (all of the balance), `total_tokens` (of the train split),
-          `budget_tokens` (drawn in training), `alpha` (null unless it is one for the whole training), and `held`: the
-          quotas that make the shares differ from the method's.
+          `budget_tokens` (drawn in training), `alpha` (null unless it is one for the whole training), `held`: the
+          quotas that make the shares differ from the method's, and `unmet`: null; see `plan_after_removal`.
         - `locales`, `sources`, `forms`: per name `documents`, `tokens`, `natural_share`, `base_share` (what the method
           gives before repeats and quotas), `target_share`, `expected_tokens` (target share of the budget) and
           `expected_repeats` (how often a token of it is drawn; below 1, only that fraction).
@@ -192,6 +224,7 @@ def balance_plan(sizes: Mapping[Stratum, Size], config: BalanceConfig) -> dict[s
         "total_tokens": total,
         "budget_tokens": budget,
         "held": held,
+        "unmet": None,
         **{
             f"{name}s": {key[0]: table.entry(members) for key, members in table.groups(name).items()}
             for name in (s.LOCALE, s.SOURCE, s.FORM)

@@ -1,8 +1,11 @@
 """Settings of the balance: what cannot be meant is refused before anything runs."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from dataprep.config import BalanceConfig, PrepareConfig
@@ -93,6 +96,15 @@ def test_a_wrong_balance_is_refused_with_what_is_wrong(balance: dict[str, Any], 
 def test_a_locale_that_the_run_leaves_out_cannot_have_a_quota() -> None:
     with pytest.raises(ValidationError, match=r"balance\.locales names de, but the run has only en hi"):
         prepare_config({"locales": {"de": {"min_share": 0.1}}}, locales=["hi", "en"])
+
+
+def test_the_example_of_the_readme_is_a_balance() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```\n(balance:\n.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+
+    config = BalanceConfig.model_validate(yaml.safe_load(example)["balance"])
+
+    assert (config.budget_tokens, len(config.phases), config.duplicates) == (300_000_000_000, 3, "rehydrate")
 
 
 def test_the_settings_survive_their_way_through_json() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from dataprep.config import BalanceConfig
-from dataprep.shards.balance import balance_plan, check_names
+from dataprep.shards.balance import balance_plan, check_names, plan_after_removal
 from dataprep.shards.cells import Size, Stratum
 from dataprep.shards.quotas import BalanceError, Bound, Floats, closest_shares, filled_shares
 
@@ -320,6 +320,40 @@ def test_what_cannot_be_is_named_with_its_shortfall(settings: dict[str, Any], me
         plan(SWAHILI, **settings)
 
     assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "shares"),
+    [
+        (
+            {"method": "natural", "locales": {"sw": {"min_share": 0.5}}, "max_repeats": 2},
+            {"en": 0.9, "sw": 0.1},
+        ),
+        ({"method": "unimax", "max_repeats": 0.5}, {"en": 0.5, "sw": 0.5}),
+        (
+            {"method": "fixed", "shares": {"en": 0.3, "hi": 0.6, "sw": 0.1}},
+            {"en": 0.75, "sw": 0.25},
+        ),
+        ({"method": "fixed", "shares": {"hi": 1.0}}, {"en": 0.5, "sw": 0.5}),
+        ({"phases": [{"share": 1.0, "alpha": 1.0, "locales": ["hi"]}]}, {"en": 0.9, "sw": 0.1}),
+    ],
+)
+def test_quotas_that_a_removal_made_impossible_are_named_and_given_up(
+    settings: dict[str, Any], shares: dict[str, float]
+) -> None:
+    files = [
+        {"split": "train", "locale": locale, "cells": [
+            {"source": "web", "form": "written", "clusters": 1, "rows": 1, "tokens": tokens}
+        ]}
+        for locale, tokens in (("en", 900), ("sw", 100))
+    ]  # fmt: skip
+    config = BalanceConfig.model_validate(settings)
+
+    made = plan_after_removal(files, config)
+
+    assert {name: entry["target_share"] for name, entry in made["locales"].items()} == pytest.approx(shares)
+    assert made["unmet"].startswith("balance")
+    assert made["settings"] == config.model_dump(mode="json")
 
 
 @pytest.mark.parametrize(
