@@ -160,6 +160,18 @@ def test_the_order_does_not_depend_on_where_the_documents_are(shuffled: int, see
     assert np.array_equal(there.due_D, here.due_D)
 
 
+def test_documents_that_are_due_at_the_same_time_come_in_the_order_of_their_ids() -> None:
+    sizes = {Stratum(name, "web", "written", 1): Size(1, 100) for name in ("de", "en", "hi")}
+    plan = balance_plan(sizes, BalanceConfig(method="uniform"))
+    ids_N = np.array([7, 5, 6], np.uint64)
+
+    drawn = draws(plan, np.arange(3), np.full(3, 100), ids_N, seed=1)
+
+    assert ids_N[drawn.document_D].tolist() == [5, 6, 7]
+    assert drawn.due_D == pytest.approx(150.0)
+    assert len(set(drawn.due_D.tolist())) == 1
+
+
 def test_another_seed_gives_another_order_with_the_same_shares() -> None:
     corpus = Corpus(0.02, longest=2_000)
     plan = corpus.plan(alpha=0.2)

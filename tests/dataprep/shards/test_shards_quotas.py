@@ -132,6 +132,23 @@ def test_a_locale_may_repeat_more_often_than_the_rest() -> None:
     assert made["held"] == ["locale hi: max_repeats 2", "locale sw: max_repeats 4"]
 
 
+@pytest.mark.parametrize(
+    ("locale", "source", "repeats"), [(2, 3, 2.0), (3, 2, 2.0), (None, 3, 3.0), (2, None, 2.0)]
+)
+def test_of_two_bounds_on_repeats_the_tighter_one_counts(
+    locale: float | None, source: float | None, repeats: float
+) -> None:
+    made = plan(
+        cells(en_web=9000, sw_wiki=500),
+        method="uniform",
+        max_repeats=5,
+        locales={"sw": {"max_repeats": locale}},
+        sources={"wiki": {"max_repeats": source}},
+    )
+
+    assert made["locales"]["sw"]["expected_repeats"] == pytest.approx(repeats, rel=1e-12)
+
+
 def test_unimax_by_the_solver_is_unimax_by_its_algorithm() -> None:
     sizes = cells(en_web=9000, de_web=3000, hi_web=700, sw_web=90)
     idle = {"en": {"min_share": 1e-6}}  # asks for nothing, but for the solver
