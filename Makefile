@@ -36,7 +36,7 @@ format: $(READY) ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 ##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
-.PHONY: prepare annotate dedup dedup-curve shards report remove samples
+.PHONY: prepare annotate dedup dedup-curve shards plan report remove samples
 prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
 	@$(JOB)
 
@@ -52,6 +52,9 @@ dedup-curve: $(READY) ## Print which pairs a preset finds: PRESET=default|finewe
 
 shards: $(READY) ## Up to the shards, from what is committed
 	@$(JOB)
+
+plan: $(READY) ## Print the balance plan other settings would give: make plan CONFIG=… METHOD=unimax ALPHA=… SET="balance.…"
+	@$(JOB)$(if $(METHOD), --set balance.method=$(METHOD))$(if $(ALPHA), --set balance.alpha=$(ALPHA))
 
 report: $(READY) ## Write the report of a finished run again
 	@$(JOB)

@@ -7,7 +7,8 @@ a single byte of the shards; a test holds them to it. *Place* settings say where
 
 import hashlib
 import json
-from typing import Any, Final, Literal, NamedTuple, Self
+from math import isclose
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -215,15 +216,160 @@ class LineDedupConfig(StrictConfig):
     )
 
 
-class BalanceConfig(StrictConfig):
-    """Temperature sampling of locales."""
+class QuotaConfig(StrictConfig):
+    """Bounds on what is drawn of a locale or of a source."""
 
-    alpha: float = Field(
-        default=0.3, ge=0, le=1, description="share ∝ tokens**alpha; 1 keeps the natural shares"
+    min_share: float | None = Field(default=None, gt=0, le=1, description="of all tokens drawn, at least")
+    max_share: float | None = Field(default=None, gt=0, le=1, description="of all tokens drawn, at most")
+    min_repeats: float | None = Field(default=None, gt=0, description="every document is drawn so often")
+    max_repeats: float | None = Field(
+        default=None, gt=0, description="no document is drawn more often; instead of balance.max_repeats"
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        for what in ("share", "repeats"):
+            low, high = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"min_{what} {low:g} is above max_{what} {high:g}; make it at most that")
+        return self
+
+
+class FormQuotaConfig(StrictConfig):
+    """Bounds on the share of spoken or of written text."""
+
+    min_share: float | None = Field(default=None, gt=0, lt=1)
+    max_share: float | None = Field(default=None, gt=0, lt=1)
+    within: Literal["locale", "total"] = Field(
+        default="locale", description="locale: share of the locale's tokens, where it has both forms"
+    )
+    locales: list[str] | None = Field(
+        default=None, description="within locale: where it holds; null: in every locale that has both forms"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_share is not None and self.max_share is not None and self.min_share > self.max_share:
+            raise ValueError(
+                f"min_share {self.min_share:g} is above max_share {self.max_share:g}; make it at most that"
+            )
+        if self.locales is not None and self.within != "locale":
+            raise ValueError("locales only goes with within: locale")
+        return self
+
+
+class PhaseConfig(StrictConfig):
+    """A stretch of training with an exponent of its own, as in mmBERT (Marone et al. 2025: 0.7, 0.5, 0.3)."""
+
+    share: float | None = Field(default=None, gt=0, le=1, description="share of the budget")
+    tokens: int | None = Field(default=None, ge=1, description="instead of share: tokens of the phase")
+    alpha: float = Field(ge=0, le=1, description="exponent of the temperature, at the beginning of the phase")
+    alpha_end: float | None = Field(
+        default=None, ge=0, le=1, description="exponent at its end; null: as at the beginning"
+    )
+    curve: Literal["linear", "cosine"] = Field(
+        default="linear", description="how the exponent gets from one to the other"
+    )
+    steps: int = Field(
+        default=8,
+        ge=1,
+        le=1000,
+        description="steps of equal length and constant shares that follow the curve",
+    )
+    locales: list[str] | None = Field(
+        default=None, description="locales that are drawn in the phase; null: all of them"
+    )
+
+    @model_validator(mode="after")
+    def _length(self) -> Self:
+        if (self.share is None) == (self.tokens is None):
+            raise ValueError("a phase has either share or tokens; give one of them")
+        return self
+
+
+class BalanceConfig(StrictConfig):
+    """What share of training each locale, source and form gets; shards/balance.py says how."""
+
+    method: Literal["temperature", "unimax", "natural", "uniform", "fixed"] = Field(
+        default="temperature",
+        description="shares of the locales: ∝ tokens**alpha; equal, up to max_repeats (UniMax); as they are; equal; "
+        "as in shares",
+    )
+    alpha: float = Field(
+        default=0.3,
+        ge=0,
+        le=1,
+        description="exponent of the temperature; 1 keeps the natural shares. The tokeniser's sample follows it with "
+        "every method",
+    )
+    shares: dict[str, float] = Field(default_factory=dict, description="method fixed: share of every locale")
     budget_tokens: int | None = Field(
         default=None, ge=1, description="tokens to be drawn in training; null: as many as the train split has"
     )
+    max_repeats: float | None = Field(
+        default=None, gt=0, description="no document is drawn more often; null: no bound"
+    )
+    locales: dict[str, QuotaConfig] = Field(default_factory=dict, description="bounds per locale")
+    sources: dict[str, QuotaConfig] = Field(default_factory=dict, description="bounds per source")
+    forms: dict[Literal["written", "spoken"], FormQuotaConfig] = Field(
+        default_factory=dict, description="bounds per form"
+    )
+    phases: list[PhaseConfig] = Field(
+        default_factory=list,
+        description="method temperature: exponents one after the other, instead of alpha",
+    )
+    duplicates: Literal["ignore", "rehydrate"] = Field(
+        default="ignore",
+        description="rehydrate: within a locale, documents that had duplicates are drawn more often",
+    )
+    duplicate_weights: dict[int, Annotated[float, Field(gt=0, le=10)]] = Field(
+        default={1: 1.0, 3: 2.0, 9: 3.0, 129: 1.0},
+        description="rehydrate: weight from so many copies on (1, 2, 3, 5, 9, 17, …: twice the last, less one)",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.method == "unimax" and self.max_repeats is None:
+            raise ValueError(
+                "method unimax needs max_repeats: how often a document may be drawn, for example 4"
+            )
+        if (self.method == "fixed") != bool(self.shares):
+            raise ValueError(
+                "method fixed needs shares, the share of every locale, and only that method has them"
+            )
+        if self.shares and (min(self.shares.values()) < 0 or not isclose(sum(self.shares.values()), 1)):
+            raise ValueError(
+                f"shares must add up to 1, none below 0; they add up to {sum(self.shares.values()):g}"
+            )
+        for name, quotas in (("locales", self.locales), ("sources", self.sources)):
+            least = sum(quota.min_share or 0 for quota in quotas.values())
+            if least > 1 + 1e-9:
+                raise ValueError(f"min_share of {name} add up to {least:g}; lower them to 1 together")
+        wrong = [start for start in self.duplicate_weights if start != 1 and (start - 1).bit_count() != 1]
+        if wrong or 1 not in self.duplicate_weights:
+            raise ValueError(
+                "duplicate_weights must start at 1 and go on at sizes of the series 2, 3, 5, 9, 17, …, in which the "
+                f"shards count them; {wrong[0] if wrong else 1} is {'none' if wrong else 'missing'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _phases(self) -> Self:
+        if not self.phases:
+            return self
+        if self.method != "temperature":
+            raise ValueError(f"phases are exponents of method temperature; method {self.method} has none")
+        tokens = [phase.tokens for phase in self.phases if phase.tokens is not None]
+        if tokens and len(tokens) < len(self.phases):
+            raise ValueError("some phases have tokens and some a share; give all of them the same")
+        if tokens and self.budget_tokens not in (None, sum(tokens)):
+            raise ValueError(
+                f"the phases have {sum(tokens):,} tokens, but budget_tokens is {self.budget_tokens:,}; leave that out"
+            )
+        shares = sum(phase.share or 0 for phase in self.phases)
+        if not tokens and not isclose(shares, 1):
+            raise ValueError(f"the shares of the phases must add up to 1; they add up to {shares:g}")
+        return self
 
 
 class TokenizerConfig(StrictConfig):
@@ -344,7 +490,25 @@ class PrepareConfig(StrictConfig):
                 raise ValueError(f"rules_by_locale names the unknown locale {locale}")
             # Validated as a whole set of rules, so that a wrong key or value is found here, not on an executor.
             self.rules_for(locale, thresholds)
+        self._check_balance(names)
         return self
+
+    def _check_balance(self, sources: list[str]) -> None:
+        """Make sure that what the balance is told of exists."""
+        balance, known = self.balance, self.locales or list(LOCALES)
+        of_forms = [name for form in balance.forms.values() for name in form.locales or []]
+        of_phases = [name for phase in balance.phases for name in phase.locales or []]
+        for key, named, there in (
+            ("locales", balance.locales, known),
+            ("sources", balance.sources, sources),
+            ("shares", balance.shares, known),
+            ("forms", of_forms, known),
+            ("phases", of_phases, known),
+        ):
+            if unknown := sorted(set(named) - set(there)):
+                raise ValueError(
+                    f"balance.{key} names {', '.join(unknown)}, but the run has only {' '.join(there)}"
+                )
 
     def rules_for(self, locale: str, thresholds: dict[str, float | bool | None] | None = None) -> RulesConfig:
         """The thresholds in force for one locale."""

@@ -40,7 +40,7 @@ from dataprep.parts import part_number
 from dataprep.plan import InputPlan, cut_file, read_tasks, shuffle_partitions, task_from_json, task_to_json
 from dataprep.removals.requests import Requests
 from dataprep.removals.tombstones import fates_inputs, honoured_requests, manifest_records
-from dataprep.shards.balance import balance_plan, temperature_shares
+from dataprep.shards.balance import check_names, plan_of_files, temperature_shares
 from dataprep.shards.encode import ENCODED_SCHEMA, encode_documents, sample_documents, sample_fractions
 from dataprep.shards.tokenizer import load, train
 from dataprep.shards.writer import write_shards
@@ -294,6 +294,10 @@ class Pipeline:
         """Encode and write the kept documents, derive the plan, balance the ledger, and write the manifest last."""
         config, run = self.config, self.run
         fates = self._counts(FATES)["funnel"]
+        kept_of = [row for row in fates if row[s.DROP_REASON] is None]
+        check_names(
+            config.balance, {row[s.LOCALE] for row in kept_of}, {row[s.SOURCE] for row in kept_of}
+        )  # before the texts are encoded
         shards_dir = run.at("shards")
         encode = encode_documents(run.path, run.at(TOKENIZER_MODEL), self._num_shards())
         entries = write_shards(
@@ -323,14 +327,7 @@ class Pipeline:
             # The shards go, the evidence stays.
             files.write_json(run.at("ledger.unbalanced.json"), ledger)
             raise
-        train_entries = [entry for entry in entries if entry["split"] == "train"]
-        tokens, documents = Counter[str](), Counter[str]()
-        for entry in train_entries:
-            tokens[entry["locale"]] += entry["tokens"]
-            documents[entry["locale"]] += entry["rows"]
-        plan = balance_plan(
-            tokens, documents, alpha=config.balance.alpha, budget_tokens=config.balance.budget_tokens
-        )
+        plan = plan_of_files(entries, config.balance)
         tokenizer = self._counts(TOKENIZER)
         files.write_json(run.at("ledger.json"), ledger)
         files.write_json(run.at("plan.json"), plan)

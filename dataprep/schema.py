@@ -5,6 +5,7 @@ from typing import Final
 import pyarrow as pa
 
 SCHEMA_VERSION: Final = 1  # of ledger.json, shards/manifest.json and report/report.json
+PLAN_SCHEMA_VERSION: Final = 2  # of plan.json
 
 # --- documents/*.parquet ---------------------------------------------------------------------------------------------
 DOC_ID: Final = "doc_id"  # 128-bit content address of source, locator and text; 32 hex digits
@@ -84,5 +85,6 @@ SHARD: Final = pa.schema(
         (INPUT_IDS, pa.list_(pa.int32())),
         (NUM_TOKENS, pa.int32()),
         (CLUSTER_SIZE, pa.int32()),
+        (FORM, pa.string()),
     ]
 )

@@ -13,7 +13,7 @@ PHONY = sorted(
     {name for line in re.findall(r"^\.PHONY:(.*)$", MAKEFILE, re.MULTILINE) for name in line.split()}
 )
 DESCRIBED = dict(re.findall(r"^([a-z-]+):.*?## (.+)$", MAKEFILE, re.MULTILINE))
-JOBS = ["annotate", "dedup", "prepare", "remove", "report", "samples", "shards"]
+JOBS = ["annotate", "dedup", "plan", "prepare", "remove", "report", "samples", "shards"]
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +43,14 @@ def test_a_data_target_starts_its_job_with_the_settings_given(target: str) -> No
     command = answer.stdout.splitlines()[-1]
     assert command.endswith(f"python -m jobs.{target} --config my.yaml --set a.b=1 --set c=[x]")
     assert (ROOT / "jobs" / f"{target}.py").exists()
+
+
+def test_a_plan_gets_method_and_exponent_as_settings() -> None:
+    answer = make("-n", "plan", "CONFIG=my.yaml", "SET=a.b=1", "METHOD=temperature", "ALPHA=0.5")
+
+    assert answer.stdout.splitlines()[-1].endswith(
+        "python -m jobs.plan --config my.yaml --set a.b=1 --set balance.method=temperature --set balance.alpha=0.5"
+    )
 
 
 def test_a_removal_gets_its_list_as_a_setting() -> None:

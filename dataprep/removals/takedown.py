@@ -37,7 +37,8 @@ from dataprep.removals.plan import (
     run_config,
 )
 from dataprep.removals.requests import RemovalError, Requests, load_requests, parse_requests
-from dataprep.shards.balance import balance_plan
+from dataprep.shards.balance import plan_after_removal
+from dataprep.shards.cells import CellCounter
 from dataprep.shards.writer import SHARD_OPTIONS
 from dataprep.stages import RECORD_NAME
 
@@ -286,7 +287,7 @@ def _removed_duplicates(run_dir: str, refused: npt.NDArray[np.int64]) -> dict[st
 
 
 def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group_rows: int) -> Row | None:
-    """A shard without the documents: its rows, tokens, bytes and hash; null if none is left and the file is gone."""
+    """A shard without the documents: rows, tokens, bytes, hash and cells; null if none is left and the file is gone."""
     path = files.join(run_dir, "shards", shard["path"])
     removed = pa.array([each[s.DOC_ID] for each in documents if each["shard"] == shard["path"]], pa.string())
     expected = shard["before"]["rows"] - shard["documents"]
@@ -294,6 +295,7 @@ def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group
         files.remove_tree(path)
         return None
     rows = tokens = 0
+    cells = CellCounter()
 
     def left(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -305,6 +307,7 @@ def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group
             batches = pq.ParquetFile(file).iter_batches(batch_size=row_group_rows)
             for batch in regrouped(left(batches), s.SHARD, row_group_rows):
                 writer.write(batch)
+                cells.add(batch)
                 rows += batch.num_rows
                 tokens += pc.sum(batch.column(s.NUM_TOKENS)).as_py()
         if rows != expected:
@@ -317,7 +320,13 @@ def _rewrite_shard(run_dir: str, shard: Row, documents: Iterable[Row], row_group
         writer.discard()
         raise
     assert written is not None, f"{path}: a shard without rows"
-    return {"rows": rows, "tokens": tokens, "bytes": written.size_bytes, "sha256": written.sha256}
+    return {
+        "rows": rows,
+        "tokens": tokens,
+        "bytes": written.size_bytes,
+        "sha256": written.sha256,
+        "cells": cells.counts(),
+    }
 
 
 def _manifest(run_dir: str, config: PrepareConfig, shards: list[Row]) -> Row:
@@ -329,15 +338,7 @@ def _manifest(run_dir: str, config: PrepareConfig, shards: list[Row]) -> Row:
         for entry in manifest["files"]
         if after.get(entry["path"], entry) is not None
     ]
-    tokens: Counter[str] = Counter()
-    documents: Counter[str] = Counter()
-    for entry in manifest["files"]:
-        if entry["split"] == "train":
-            tokens[entry["locale"]] += entry["tokens"]
-            documents[entry["locale"]] += entry["rows"]
-    manifest["plan"] = balance_plan(
-        tokens, documents, alpha=config.balance.alpha, budget_tokens=config.balance.budget_tokens
-    )
+    manifest["plan"] = plan_after_removal(manifest["files"], config.balance)
     return manifest
 
 

@@ -426,9 +426,20 @@ def _quarantine(batches: Iterator[pa.RecordBatch], explanations: Mapping[str, st
 
 def _balance(plan: Row) -> Row:
     return {
-        **{name: plan.get(name) for name in ("alpha", "total_tokens", "budget_tokens")},
+        **{name: plan.get(name) for name in ("method", "alpha", "total_tokens", "budget_tokens")},
+        "held": plan.get("held", []),
+        "unmet": plan.get("unmet"),
+        "groups": [
+            {"kind": kind, "group": name, **entry}
+            for kind in ("source", "form")
+            for name, entry in sorted(plan.get(f"{kind}s", {}).items())
+        ],
+        "phases": [
+            {name: step[name] for name in ("phase", "from_token", "tokens", "alpha")}
+            for step in plan.get("phases", [])
+        ],
         "locales": [
-            {"locale": code, "name": locale_name(code), **entry}
+            {"locale": code, "name": locale_name(code), "base_share": None, "expected_tokens": None, **entry}
             for code, entry in sorted(plan.get("locales", {}).items())
         ],
     }

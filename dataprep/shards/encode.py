@@ -20,12 +20,12 @@ SHARD_INDEX: Final = "shard"
 IDS: Final = "ids"  # int32 little-endian token ids as raw bytes: Spark moves them much faster than an array
 ENCODED_SCHEMA: Final = (
     f"{s.LOCALE} string, {s.SPLIT} string, {SHARD_INDEX} int, {s.DOC_ID} string, {s.SOURCE} string, "
-    f"{s.FILE} string, {IDS} binary, {s.CLUSTER_SIZE} int"
+    f"{s.FILE} string, {IDS} binary, {s.CLUSTER_SIZE} int, {s.FORM} string"
 )
 
 
 def kept_documents(run_dir: str, part: int) -> Iterator[pa.RecordBatch]:
-    """Kept documents of one part, one row group at a time: the columns of `fates` and `text`.
+    """Kept documents of one part, one row group at a time: the columns of `fates`, `form` and `text`.
 
     The text is without the lines that are boilerplate.
     """
@@ -45,9 +45,10 @@ def kept_documents(run_dir: str, part: int) -> Iterator[pa.RecordBatch]:
             keep = pc.is_null(of_group[s.DROP_REASON])
             if not pc.any(keep).as_py():
                 continue
-            read = documents.read_row_group(group, columns=[s.DOC_ID, s.TEXT])
+            read = documents.read_row_group(group, columns=[s.DOC_ID, s.FORM, s.TEXT])
             assert read[s.DOC_ID].equals(of_group[s.DOC_ID]), f"{name}: fates and documents are out of step"
-            both = of_group.append_column(s.TEXT, read[s.TEXT]).filter(keep)
+            form = read[s.FORM].cast(pa.string())
+            both = of_group.append_column(s.FORM, form).append_column(s.TEXT, read[s.TEXT]).filter(keep)
             for batch in both.combine_chunks().to_batches():
                 yield _cut(batch, boilerplate) if boilerplate else batch
 
@@ -138,6 +139,7 @@ def encode_documents(
                         s.FILE: batch.column(s.FILE),
                         IDS: pa.array(ids, pa.binary()),
                         s.CLUSTER_SIZE: batch.column(s.CLUSTER_SIZE),
+                        s.FORM: batch.column(s.FORM),
                     }
                 )
 

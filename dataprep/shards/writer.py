@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from dataprep import files
 from dataprep import schema as s
 from dataprep.parts import PartWriter, grouped, regrouped
+from dataprep.shards.cells import CellCounter
 from dataprep.shards.encode import IDS, SHARD_INDEX
 
 _ENCODED: Final = pa.schema(
@@ -21,9 +22,10 @@ _ENCODED: Final = pa.schema(
         (s.FILE, pa.string()),
         (IDS, pa.large_binary()),
         (s.CLUSTER_SIZE, pa.int32()),
+        (s.FORM, pa.string()),
     ]
 )
-SHARD_OPTIONS: Final[dict[str, Any]] = {"use_dictionary": [s.SOURCE], "compression_level": 3}
+SHARD_OPTIONS: Final[dict[str, Any]] = {"use_dictionary": [s.SOURCE, s.FORM], "compression_level": 3}
 
 
 def shard_path(locale: str, split: str, shard: int) -> str:
@@ -43,8 +45,8 @@ def write_shards(
         partitions: number of writing tasks; does not change the files.
 
     Returns:
-        Per shard: `path` (relative), `split`, `locale`, `rows`, `tokens`, `bytes`, `sha256`, and `kept`: rows per
-        (source, file), counted as they were written.
+        Per shard: `path` (relative), `split`, `locale`, `rows`, `tokens`, `bytes`, `sha256`, `cells`: rows and tokens
+        per source, form and class of cluster sizes, and `kept`: rows per (source, file), counted as they were written.
     """
     keys = (s.LOCALE, s.SPLIT, SHARD_INDEX)
     lines = (
@@ -78,16 +80,18 @@ def write_shard(path: str, batches: Iterator[pa.RecordBatch], row_group_rows: in
         row_group_rows: rows per row group.
 
     Returns:
-        `rows`, `tokens`, `bytes`, `sha256` and `kept`, as in `write_shards`.
+        `rows`, `tokens`, `bytes`, `sha256`, `cells` and `kept`, as in `write_shards`.
     """
     writer = PartWriter(path, **SHARD_OPTIONS)
     kept: Counter[tuple[str, str]] = Counter()
+    cells = CellCounter()
     rows = tokens = 0
     try:
         for batch in regrouped(batches, _ENCODED, row_group_rows):
             shard_rows = _shard_rows(batch)
             writer.write(shard_rows)
             kept.update(zip(batch[s.SOURCE].to_pylist(), batch[s.FILE].to_pylist(), strict=True))
+            cells.add(shard_rows)
             rows += batch.num_rows
             tokens += len(shard_rows.column(s.INPUT_IDS).values)
         file = writer.commit()
@@ -100,6 +104,7 @@ def write_shard(path: str, batches: Iterator[pa.RecordBatch], row_group_rows: in
         "tokens": tokens,
         "bytes": file.size_bytes,
         "sha256": file.sha256,
+        "cells": cells.counts(),
         "kept": [[source, name, count] for (source, name), count in sorted(kept.items())],
     }
 
@@ -122,6 +127,7 @@ def _shard_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
             pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pa.array(ids)),
             pa.array(np.diff(starts).astype(np.int32)),
             batch.column(s.CLUSTER_SIZE),
+            batch.column(s.FORM),
         ],
         schema=s.SHARD,
     )

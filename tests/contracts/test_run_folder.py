@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,6 +13,7 @@ import sentencepiece
 from pipeline_helpers import Row, SampleRun
 
 from dataprep.files import read_json
+from dataprep.shards.draw import draws, strata_of
 
 DOCUMENT_COLUMNS = {
     "doc_id": pa.string(),
@@ -39,6 +41,7 @@ SHARD_SCHEMA = pa.schema(
         ("input_ids", pa.list_(pa.int32())),
         ("num_tokens", pa.int32()),
         ("cluster_size", pa.int32()),
+        ("form", pa.string()),
     ]
 )
 
@@ -211,9 +214,23 @@ def test_the_manifest_has_its_fields_and_names_every_shard(
     assert manifest["removals"] == []
     assert manifest["schema_version"] == 1
     assert {frozenset(entry) for entry in files} == {
-        frozenset({"path", "split", "locale", "rows", "tokens", "bytes", "sha256"})
+        frozenset({"path", "split", "locale", "rows", "tokens", "bytes", "sha256", "cells"})
     }
     assert [entry["path"] for entry in files] == sorted(shards)
+
+
+def recounted_cells(table: pa.Table) -> list[Row]:
+    """Rows and tokens per source, form and class of cluster sizes: 1, 2, 4 for 3 and 4, …"""
+    rows: Counter[tuple[str, str, int]] = Counter()
+    tokens: Counter[tuple[str, str, int]] = Counter()
+    for row in table.to_pylist():
+        key = row["source"], row["form"], 1 << (row["cluster_size"] - 1).bit_length()
+        rows[key] += 1
+        tokens[key] += len(row["input_ids"])
+    return [
+        {"source": key[0], "form": key[1], "clusters": key[2], "rows": rows[key], "tokens": tokens[key]}
+        for key in sorted(rows)
+    ]
 
 
 def test_the_manifest_counts_and_hashes_every_shard_as_it_is_on_disk(
@@ -230,6 +247,7 @@ def test_the_manifest_counts_and_hashes_every_shard_as_it_is_on_disk(
             "tokens": sum(len(ids) for ids in table["input_ids"].to_pylist()),
             "bytes": (root / path).stat().st_size,
             "sha256": sha256(root / path),
+            "cells": recounted_cells(table),
         }
         for path, table in shards.items()
     ]
@@ -281,7 +299,7 @@ def test_num_tokens_is_the_number_of_ids(shard_rows: list[Row]) -> None:
 def test_shards_hold_exactly_the_kept_documents_each_in_its_locale_and_split(
     shard_rows: list[Row], kept: dict[str, Row]
 ) -> None:
-    keys = ("doc_id", "source", "locale", "split")
+    keys = ("doc_id", "source", "form", "locale", "split")
 
     held = Counter(tuple(row[key] for key in keys) for row in shard_rows)
 
@@ -326,7 +344,9 @@ def test_the_plan_has_the_shares_that_the_training_tokens_ask_for(sample_run: Sa
             "documents": sum(entry["rows"] for entry in train if entry["locale"] == locale),
             "tokens": n,
             "natural_share": pytest.approx(n / total, rel=1e-9),
+            "base_share": pytest.approx(n**0.3 / weight, rel=1e-9),
             "target_share": pytest.approx(n**0.3 / weight, rel=1e-9),
+            "expected_tokens": pytest.approx(n**0.3 / weight * total, rel=1e-9),
             "expected_repeats": pytest.approx(n**0.3 / weight * total / n, rel=1e-9),
         }
         for locale, n in tokens.items()
@@ -335,8 +355,64 @@ def test_the_plan_has_the_shares_that_the_training_tokens_ask_for(sample_run: Sa
     plan = sample_run.plan
 
     assert len(tokens) == len(train) == 26
-    assert plan == {"alpha": 0.3, "total_tokens": total, "budget_tokens": total, "locales": expected}
+    assert (plan["schema_version"], plan["method"], plan["alpha"], plan["held"]) == (
+        2,
+        "temperature",
+        0.3,
+        [],
+    )
+    assert (plan["total_tokens"], plan["budget_tokens"]) == (total, total)
+    assert plan["locales"] == expected
     assert sum(locale["target_share"] for locale in plan["locales"].values()) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_plan_counts_the_train_rows_of_every_cell_source_and_form(
+    sample_run: SampleRun, shard_rows: list[Row]
+) -> None:
+    rows = [row for row in shard_rows if row["split"] == "train"]
+    documents = Counter((row["locale"], row["source"], row["form"]) for row in rows)
+    tokens = Counter[tuple[str, ...]]()
+    for row in rows:
+        tokens[row["locale"], row["source"], row["form"]] += len(row["input_ids"])
+
+    plan = sample_run.plan
+
+    cells = [(cell["locale"], cell["source"], cell["form"]) for cell in plan["cells"]]
+    assert cells == sorted(documents)
+    assert [(cell["documents"], cell["tokens"]) for cell in plan["cells"]] == [
+        (documents[key], tokens[key]) for key in cells
+    ]
+    assert {name: entry["tokens"] for name, entry in plan["sources"].items()} == {
+        name: sum(n for key, n in tokens.items() if key[1] == name) for name in {key[1] for key in tokens}
+    }
+    assert {name: entry["documents"] for name, entry in plan["forms"].items()} == {
+        form: sum(n for key, n in documents.items() if key[2] == form) for form in ("spoken", "written")
+    }
+
+
+def test_the_one_step_of_a_plan_without_phases_is_the_whole(sample_run: SampleRun) -> None:
+    plan = sample_run.plan
+
+    (step,) = plan["phases"]
+
+    assert (step["phase"], step["from_token"], step["tokens"]) == (0, 0, plan["budget_tokens"])
+    for key in ("target_share", "expected_tokens", "expected_repeats"):
+        assert [cell[key] for cell in step["cells"]] == pytest.approx([cell[key] for cell in plan["cells"]])
+    assert [cell["clusters"] for cell in plan["cells"]] == [[]] * len(plan["cells"])
+
+
+def test_documents_drawn_by_the_plan_have_its_shares(sample_run: SampleRun, shard_rows: list[Row]) -> None:
+    rows = [row for row in shard_rows if row["split"] == "train"]
+    numbers = {stratum[:3]: number for number, stratum in enumerate(strata_of(sample_run.plan))}
+    tokens = np.array([len(row["input_ids"]) for row in rows])
+    strata = np.array([numbers[row["locale"], row["source"], row["form"]] for row in rows])
+    ids = np.array([int(row["doc_id"][:16], 16) for row in rows], np.uint64)
+
+    drawn = draws(sample_run.plan, strata, tokens, ids, seed=1)
+
+    total = np.bincount(strata[drawn.document_D], tokens[drawn.document_D])
+    expected = [cell["expected_tokens"] for cell in sample_run.plan["cells"]]
+    assert np.abs(total - expected).max() <= tokens.max() / 2
 
 
 def test_the_plan_in_the_manifest_is_the_plan_of_the_run(sample_run: SampleRun) -> None:

@@ -9,10 +9,12 @@ from pyspark.sql import SparkSession
 
 import dataprep.pipeline
 from dataprep.config import PrepareConfig
+from dataprep.files import read_json
 from dataprep.ledger import LedgerError
 from dataprep.pipeline import ANNOTATE, LINES, SHARDS, STAGES, Pipeline, PipelineError, code_sha256
 from dataprep.plan import plan_input
 from dataprep.sample.sentences import load
+from dataprep.shards.quotas import BalanceError
 from dataprep.stages import StageRecord
 
 
@@ -93,6 +95,29 @@ def test_a_finished_run_is_skipped_whole(run: Path, spark: SparkSession) -> None
     assert [(record.stage, skipped) for record, skipped in ended] == [
         (stage.name, True) for stage in STAGES if stage != LINES
     ]
+
+
+def test_another_balance_redoes_the_plan_and_gives_the_same_shards(run: Path, spark: SparkSession) -> None:
+    ended: list[tuple[StageRecord, bool]] = []
+    shards = run / "run" / "shards"
+    before = {path.name: path.read_bytes() for path in shards.rglob("*.parquet")}
+
+    pipeline(spark, settings(run, balance={"locales": {"de": {"min_share": 0.6}}}), ended).prepare()
+
+    assert [record.stage for record, skipped in ended if not skipped] == ["shards"]
+    plan = read_json(str(run / "run" / "plan.json"))
+    assert plan["locales"]["de"]["target_share"] == pytest.approx(0.6, rel=1e-9)
+    assert plan["held"] == ["locale de: min_share 0.6"]
+    assert {path.name: path.read_bytes() for path in shards.rglob("*.parquet")} == before
+
+
+def test_a_quota_of_what_there_is_no_text_of_is_found_before_a_text_is_encoded(
+    run: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataprep.pipeline, "encode_documents", None)
+
+    with pytest.raises(BalanceError, match=r"locale hi: min_share 0\.1, but no document of it was kept"):
+        pipeline(spark, settings(run, balance={"locales": {"hi": {"min_share": 0.1}}}), []).prepare()
 
 
 def test_stages_that_other_settings_made_do_not_survive_an_earlier_stage(

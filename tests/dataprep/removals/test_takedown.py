@@ -278,6 +278,7 @@ def test_a_shard_that_was_written_again_has_the_bytes_that_the_writer_gives_what
             "file": [""] * len(left),
             "ids": [np.array(row["input_ids"], np.int32).tobytes() for row in left],
             "cluster_size": pa.array([row["cluster_size"] for row in left], pa.int32()),
+            "form": [row["form"] for row in left],
         }
         written = write_shard(
             str(tmp_path / shard["path"]), iter([pa.RecordBatch.from_pydict(encoded)]), row_group_rows=2

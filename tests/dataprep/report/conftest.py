@@ -211,7 +211,22 @@ def _plan() -> dict[str, Any]:
     }  # fmt: skip
     names = ("documents", "tokens", "natural_share", "target_share", "expected_repeats")
     locales = {code: dict(zip(names, values, strict=True)) for code, values in shares.items()}
-    return {"alpha": 0.3, "total_tokens": 1_400_000, "budget_tokens": 1_400_000, "locales": locales}
+    web = {"documents": 1626, "tokens": 1_400_000, "natural_share": 1.0, "base_share": 1.0, "target_share": 1.0,
+           "expected_tokens": 1_400_000.0, "expected_repeats": 1.0}  # fmt: skip
+    phases = [
+        {
+            "phase": number,
+            "from_token": 700_000 * number,
+            "tokens": 700_000,
+            "alpha": alpha,
+            "locales": {},
+            "cells": [],
+        }
+        for number, alpha in enumerate((0.5, 0.3))
+    ]
+    return {"schema_version": 2, "method": "temperature", "alpha": None, "total_tokens": 1_400_000,
+            "budget_tokens": 1_400_000, "held": ["locale ur: max_repeats 5.3"], "locales": locales,
+            "sources": {"mc4": web}, "forms": {"written": web}, "cells": [], "phases": phases}  # fmt: skip
 
 
 def _manifest() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dataprep.shards.writer import shard_path, write_shard
 
-COLUMNS = ("doc_id", "source", "file", "ids", "cluster_size")
+COLUMNS = ("doc_id", "source", "file", "ids", "cluster_size", "form")
 IDS: tuple[list[int], ...] = ([5, 6, 7], [], [70_000], [1] * 40, [-1, 2**31 - 1])
 ROWS = [(f"{row:032x}", f"s{row % 2}", f"f{row % 3}", IDS[row % 5], 1 + row % 4) for row in range(23)]
 
@@ -27,6 +27,7 @@ def batch(rows: list[tuple[str, str, str, list[int], int]]) -> pa.RecordBatch:
         pa.array(names),
         pa.array(packed, pa.binary()),
         pa.array(sizes, pa.int32()),
+        pa.array(["spoken" if source == "s1" else "written" for source in sources]),
     ]
     return pa.RecordBatch.from_arrays(columns, COLUMNS)
 
@@ -43,6 +44,7 @@ def test_a_shard_holds_the_ids_of_its_rows_in_order(tmp_path: Path) -> None:
             "input_ids": ids,
             "num_tokens": len(ids),
             "cluster_size": size,
+            "form": "spoken" if source == "s1" else "written",
         }
         for doc_id, source, _, ids, size in ROWS
     ]
@@ -50,6 +52,14 @@ def test_a_shard_holds_the_ids_of_its_rows_in_order(tmp_path: Path) -> None:
     assert (entry["rows"], entry["tokens"]) == (23, 15 + 0 + 5 + 160 + 8)
     assert entry["bytes"] == path.stat().st_size
     assert entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    # Rows 0, 2, 4, … are of source s0, whose cluster sizes go 1, 3, 1, 3, …; those of s1 go 2, 4, 2, 4, …
+    assert [tuple(cell.values()) for cell in entry["cells"]] == [
+        ("s0", "written", 1, 6, 3 + 2 + 40 + 1 + 0 + 3),
+        ("s0", "written", 4, 6, 1 + 0 + 3 + 2 + 40 + 1),
+        ("s1", "spoken", 2, 6, 0 + 3 + 2 + 40 + 1 + 0),
+        ("s1", "spoken", 4, 5, 40 + 1 + 0 + 3 + 2),
+    ]
+    assert list(entry["cells"][0]) == ["source", "form", "clusters", "rows", "tokens"]
     assert entry["kept"] == [
         ["s0", "f0", 4],
         ["s0", "f1", 4],
