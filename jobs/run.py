@@ -23,6 +23,7 @@ from pyspark.sql import SparkSession
 from dataprep import files
 from dataprep.annotate import language_id, minhash
 from dataprep.config import PrepareConfig
+from dataprep.encryption import ACCESS_LOG
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
@@ -234,7 +235,8 @@ def _log_path(run_dir: str) -> Path:
 def locked(run_dir: str) -> Iterator[None]:
     """Hold the run folder; a second run on it is refused. The lock dies with its process, however that ends.
 
-    A folder that this run made and in which no stage was committed is removed again on failure.
+    A folder that this run made and in which no stage was committed is removed again on failure, unless it holds an
+    access log.
     """
     if not files.is_local(run_dir):
         yield
@@ -260,7 +262,8 @@ def locked(run_dir: str) -> Iterator[None]:
         except PySparkException:
             raise  # what Spark said lies in the folder
         except BaseException:
-            if made and not any((folder / stage.folder / RECORD_NAME).exists() for stage in STAGES):
+            kept = [folder / ACCESS_LOG, *(folder / stage.folder / RECORD_NAME for stage in STAGES)]
+            if made and not any(path.exists() for path in kept):
                 files.remove_tree(run_dir)
                 # The parents that were made for it, as far as nobody else has put anything there since.
                 with suppress(OSError):

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -19,6 +19,8 @@ from jobs.config import load_config
 from jobs.progress import StageProgress
 from jobs.run import exit_with_message, locked, parse, write_config, write_run
 from jobs.spark import build_session, local_cores, spark_master
+
+_IN_THIS_PROCESS_BYTES: Final = 4_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -70,9 +72,11 @@ def _prepare(
     """Run the stages: on the cores of this machine, or on the executors of a cluster."""
     cores = local_cores(spark_master())
     if cores is not None:
-        local = LocalTasks(cores)
+        # Processes take some seconds to start: longer than a few megabytes take to read.
+        local = LocalTasks(cores) if plan.size_bytes > _IN_THIS_PROCESS_BYTES else None
         progress.watch(lambda: None, local)
-        UtteranceRun(config, plan, local.run, cores, progress.start, end).prepare()
+        run_local: RunTasks = local.run if local else _in_turn
+        UtteranceRun(config, plan, run_local, cores, progress.start, end).prepare()
         return
     from dataprep.tables import run_tasks
 
@@ -87,6 +91,11 @@ def _prepare(
     finally:
         progress.close()  # it asks the session for its tasks
         spark.stop()
+
+
+def _in_turn(payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
+    """Tasks one after the other, in this process; as `tables.run_tasks`."""
+    return [work(payload) for payload in payloads]
 
 
 def _table(plan: dict[str, Any]) -> str:

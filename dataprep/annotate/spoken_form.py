@@ -17,7 +17,6 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from num2words import num2words
 
 WRITTEN: Final = "written"
@@ -135,8 +134,11 @@ _SPEECH: Final[dict[str, _Speech]] = {
 _YEARS: Final = range(1100, 2100)
 _UNSPACED: Final = frozenset({"ja", "th"})
 _PLANE: Final = 0x10000
-_PICTURES: Final = "\U0001f000-\U0001faff"  # the one part of the other planes that matters; long sets are slow there
+_PICTURES: Final = (
+    "\U0001f000-\U0001faff"  # the one part of the other planes that matters; long sets are slow there
+)
 _DIGIT: Final = re.compile(r"\d")
+_GROUPING: Final = re.compile(r"\D+")
 _DIGIT_RUN: Final = re.compile(r"\d(?:[\d.,:/٫٬-]*\d)?")
 
 
@@ -211,7 +213,7 @@ def _numbers(language: str) -> re.Pattern[str]:
 
 def _value(digits: str) -> int:
     """The number that digits of any script and their grouping marks stand for."""
-    return int("".join(character for character in digits if character.isdigit()))
+    return int(_GROUPING.sub("", digits))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -276,7 +278,7 @@ def _read_time(speech: _Speech, language: str, hour: int, minute: int) -> str | 
 
 
 def spoken_form(text: str, language: str | None) -> Spoken:
-    """The spoken form of a text. Idempotent; its length in lines is at most that of the text.
+    """The spoken form of a text, in NFC; at most as many lines as the text has.
 
     Args:
         text: the text, in NFC.
@@ -366,8 +368,3 @@ def spoken_forms(
         pa.array([form.numbers for form in forms], pa.int32()),
         pa.array([form.numbers_left for form in forms], pa.int32()),
     )
-
-
-def total(counts: pa.Array) -> int:
-    """Sum of a column of counts; 0 for an empty one."""
-    return int(pc.sum(counts).as_py() or 0)
