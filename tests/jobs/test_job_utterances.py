@@ -82,7 +82,9 @@ def test_bad_input_is_one_sentence_and_leaves_no_folder(
         main(["--config", str(config), "--set", override])
 
     assert ended.value.code == 2
-    assert message in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "reading" not in shown
     assert not (config.parent / "run").exists()
 
 
