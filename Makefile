@@ -36,7 +36,7 @@ format: $(READY) ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 ##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
-.PHONY: prepare annotate dedup dedup-curve shards plan report remove samples
+.PHONY: prepare annotate dedup dedup-curve shards plan report remove utterances samples
 prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
 	@$(JOB)
 
@@ -61,6 +61,9 @@ report: $(READY) ## Write the report of a finished run again
 
 remove: $(READY) ## Take documents out of a finished run: make remove CONFIG=… REQUESTS=list.txt
 	@$(JOB)$(if $(REQUESTS), --set 'removals=["$(REQUESTS)"]')
+
+utterances: $(READY) ## In-domain utterances: window, floor, unique with frequencies, encrypted shards
+	@$(JOB)
 
 samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from dataprep.locales import LOCALES
 
 _MEMORY = r"^[1-9]\d*[kmgtKMGT]$"  # as the JVM writes it: 4g, 512m
-Format = Literal["mc4", "cc100", "wikipedia", "opensubtitles", "jsonl", "parquet"]
+Format = Literal["mc4", "cc100", "wikipedia", "opensubtitles", "jsonl", "parquet", "utterances"]
 
 
 class StrictConfig(BaseModel):
@@ -43,6 +43,10 @@ class SourceConfig(StrictConfig):
     )
     line_dedup: bool = Field(
         default=False, description="remove lines that this source shares across documents; see `line_dedup`"
+    )
+    spoken_form: bool = Field(
+        default=False,
+        description="numbers as words, lower case, no punctuation; see annotate/spoken_form.py. Utterances always are",
     )
 
 
@@ -485,6 +489,12 @@ class PrepareConfig(StrictConfig):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"two sources are called {', '.join(repeated)}; names must be unique")
+        private = sorted(source.name for source in self.sources if source.format == "utterances")
+        if private:
+            raise ValueError(
+                f"format utterances ({', '.join(private)}) has a job of its own, which hides who said what: "
+                "make utterances CONFIG=…"
+            )
         for locale, thresholds in self.rules_by_locale.items():
             if locale not in LOCALES:
                 raise ValueError(f"rules_by_locale names the unknown locale {locale}")

@@ -61,7 +61,7 @@ SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json",
 STAGES: Final = (ANNOTATE, DEDUP, LINES, FATES, TOKENIZER, SHARDS)
 
 # Libraries whose versions decide what a text becomes.
-_LIBRARIES: Final = ("ftfy", "mwparserfromhell", "lxml", "pyarrow", "sentencepiece", "xxhash")
+_LIBRARIES: Final = ("ftfy", "mwparserfromhell", "lxml", "pyarrow", "num2words", "sentencepiece", "xxhash")
 _LOCALES_SHOWN: Final = 3  # in a message
 TOKENIZER_MODEL: Final = "tokenizer/tokenizer.model"
 
@@ -380,6 +380,7 @@ def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
         rows_per_band=config.near_dedup.rows_per_band,
         seed=config.near_dedup.seed,
         signature=config.near_dedup.signature,
+        spoken_sources=frozenset(source.name for source in config.sources if source.spoken_form),
     )
 
 
@@ -426,6 +427,7 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
             "format": source.format,
             "language": source.language,
             "priority": source.priority,
+            "spoken_form": source.spoken_form,
         }
         for source in sorted(config.sources, key=lambda source: source.name)
     ]
@@ -449,7 +451,8 @@ def stage_settings(
         },
         "inputs": plan.fingerprint(),
         "sources": [
-            {key: source[key] for key in ("name", "format", "language")} for source in settings["sources"]
+            {key: source[key] for key in ("name", "format", "language", "spoken_form")}
+            for source in settings["sources"]
         ],
         "measure": config.measure,
         "normalise": settings["normalise"],

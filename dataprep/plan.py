@@ -62,17 +62,27 @@ def plan_input(config: PrepareConfig) -> InputPlan:
     Raises:
         SourceError: a path matches nothing, all files are empty, or a locale asked for cannot occur.
     """
-    if not files.exists(config.input_root):
+    plan = plan_sources(config.sources, config.input_root, config.engine)
+    _check_locales(config, plan)
+    return plan
+
+
+def plan_sources(sources: Sequence[SourceConfig], input_root: str, engine: EngineConfig) -> InputPlan:
+    """The input files of some sources and their splits.
+
+    Raises:
+        SourceError: a path matches nothing, or all files are empty.
+    """
+    if not files.exists(input_root):
         raise SourceError(
-            f"input_root {config.input_root!r} does not exist; correct it or set it with --set input_root=…"
+            f"input_root {input_root!r} does not exist; correct it or set it with --set input_root=…"
         )
     inputs: list[InputFile] = []
     splits: list[Split] = []
     to_cut: list[Split] = []
-    for source in config.sources:
-        found = list_files(source.paths, config.input_root)
+    for source in sources:
+        found = list_files(source.paths, input_root)
         inputs += [_input_file(source, file, path) for file, path in found]
-        engine = config.engine
         large = {path for _, path in found if needs_cutting(path, source.format, engine.precut_above_bytes)}
         for split in plan_splits(
             source.name, source.format, found, language=source.language, split_bytes=engine.split_bytes
@@ -83,7 +93,6 @@ def plan_input(config: PrepareConfig) -> InputPlan:
         raise SourceError(
             f"the corpus is empty: all {len(plan.inputs)} input file(s) have 0 bytes; check sources and input_root."
         )
-    _check_locales(config, plan)
     return plan
 
 

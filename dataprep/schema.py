@@ -18,7 +18,11 @@ DETECTED: Final = "detected"  # best label of the language identification, as a 
 DETECTED_SCORE: Final = "detected_score"  # its probability
 LID_SCORE: Final = "lid_score"  # probability of `locale`
 TIMESTAMP: Final = "timestamp"
-FORM: Final = "form"  # written | spoken
+FORM: Final = "form"  # written | spoken | spoken_converted
+NUMBERS_SPOKEN: Final = (
+    "numbers_spoken"  # put into words by annotate/spoken_form.py; numbers_left are still in digits
+)
+NUMBERS_LEFT: Final = "numbers_left"
 TEXT: Final = "text"
 CONTENT_HASH: Final = "content_hash"  # 16 bytes; equal for texts that differ in white space only
 QUALITY: Final = "quality"  # [0, 1], see annotate.arrow_pass.quality
@@ -42,6 +46,12 @@ DROP_REASON: Final = "drop_reason"  # null means the document is kept
 SPLIT: Final = "split"  # train | validation
 INPUT_IDS: Final = "input_ids"
 NUM_TOKENS: Final = "num_tokens"
+
+# --- utterances: columns beside those of documents and shards; see dataprep/utterances ------------------------------
+FREQUENCY: Final = "frequency"  # how often it was said, in the window
+WEIGHT: Final = "weight"  # how often the up-sampled data has it
+NUM_SOURCES: Final = "num_sources"  # how many people said it
+DOMAIN: Final = "domain"
 
 EXACT_DUPLICATE: Final = "exact_duplicate"
 NEAR_DUPLICATE: Final = "near_duplicate"
@@ -87,4 +97,8 @@ SHARD: Final = pa.schema(
         (CLUSTER_SIZE, pa.int32()),
         (FORM, pa.string()),
     ]
+)
+# The reader draws each row `weight` times; `cluster_size` is how many records it stands for.
+UTTERANCE_SHARD: Final = pa.schema(
+    [*SHARD, (DOMAIN, pa.string()), (FREQUENCY, pa.int64()), (WEIGHT, pa.int32())]
 )

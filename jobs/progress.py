@@ -122,6 +122,14 @@ def summary(record: StageRecord) -> str:
         case "fates":
             kept = sum(row["documents"] for row in counts["funnel"] if row["drop_reason"] is None)
             return f"{kept:,} of {counts['documents']:,} documents kept"
+        case "utterances":
+            dropped, malformed, kept = (
+                sum(row[-1] for row in counts[name]) for name in ("dropped", "quarantined", "kept")
+            )
+            return (
+                f"{counts['files']:,} files, {kept:,} utterances kept, {dropped:,} records dropped or repeated, "
+                f"{malformed:,} malformed, {counts['window']['first_day']} to {counts['window']['last_day']}"
+            )
         case "tokenizer":
             return f"{counts['vocab_size']:,} pieces from {counts['sampled_documents']:,} documents"
         case "shards":

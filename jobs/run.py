@@ -24,6 +24,7 @@ from dataprep import files
 from dataprep.annotate import language_id, minhash
 from dataprep.config import PrepareConfig
 from dataprep.dedup.deduplicate import without_spark
+from dataprep.encryption import ACCESS_LOG
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
@@ -36,6 +37,7 @@ from dataprep.schema import SCHEMA_VERSION
 from dataprep.shards.tokenizer import load
 from dataprep.sources.registry import MALFORMED_REASONS
 from dataprep.stages import RECORD_NAME, Stage, StageRecord
+from dataprep.utterances.config import UtterancesConfig
 from jobs.config import load_config
 from jobs.java import JavaError
 from jobs.progress import StageProgress
@@ -133,9 +135,9 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             files.make_folder(config.run_dir)
             if pending := finish_pending(config.run_dir, lambda: report(config.run_dir)):
                 progress.say(f"finished the removal {pending['name']}, which was interrupted")
-            _write_config(config)
+            write_config(config)
             Pipeline(start.session, config, plan, progress.start, end, start.local).prepare(last)
-            _write_run(config, started_at, done)
+            write_run(config.run_dir, started_at, done)
         finally:
             progress.close()  # it asks the session for its tasks
             start.stop()
@@ -253,7 +255,8 @@ def _log_path(run_dir: str) -> Path:
 def locked(run_dir: str) -> Iterator[None]:
     """Hold the run folder; a second run on it is refused. The lock dies with its process, however that ends.
 
-    A folder that this run made and in which no stage was committed is removed again on failure.
+    A folder that this run made and in which no stage was committed is removed again on failure, unless it holds an
+    access log.
     """
     if not files.is_local(run_dir):
         yield
@@ -279,7 +282,8 @@ def locked(run_dir: str) -> Iterator[None]:
         except PySparkException:
             raise  # what Spark said lies in the folder
         except BaseException:
-            if made and not any((folder / stage.folder / RECORD_NAME).exists() for stage in STAGES):
+            kept = [folder / ACCESS_LOG, *(folder / stage.folder / RECORD_NAME for stage in STAGES)]
+            if made and not any(path.exists() for path in kept):
                 files.remove_tree(run_dir)
                 # The parents that were made for it, as far as nobody else has put anything there since.
                 with suppress(OSError):
@@ -288,16 +292,15 @@ def locked(run_dir: str) -> Iterator[None]:
             raise
 
 
-def _write_config(config: PrepareConfig) -> None:
+def write_config(config: PrepareConfig | UtterancesConfig) -> None:
+    """`config.yaml`: the resolved settings."""
     text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     target = files.AtomicFile(files.join(config.run_dir, "config.yaml"))
     target.write(text.encode())
     target.commit()
 
 
-def _write_run(
-    config: PrepareConfig, started_at: datetime.datetime, done: Sequence[tuple[StageRecord, bool]]
-) -> None:
+def write_run(run_dir: str, started_at: datetime.datetime, done: Sequence[tuple[StageRecord, bool]]) -> None:
     """`run.json`: what ran, on what, and how long each stage took."""
     value: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -317,7 +320,7 @@ def _write_run(
             for record, skipped in done
         ],
     }
-    files.write_json(files.join(config.run_dir, "run.json"), value)
+    files.write_json(files.join(run_dir, "run.json"), value)
 
 
 def _commit() -> str | None:

@@ -9,7 +9,7 @@ from dataprep.sample.sentences import load
 from jobs.config import ConfigError, load_config
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
+CONFIGS = sorted((ROOT / "configs" / "dataprep").rglob("*.yaml"))
 
 
 def test_there_are_configurations() -> None:

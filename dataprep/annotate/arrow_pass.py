@@ -17,6 +17,7 @@ from dataprep.annotate.language_id import identify
 from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
 from dataprep.annotate.privacy import private_data
+from dataprep.annotate.spoken_form import SPOKEN_CONVERTED, WRITTEN, spoken_forms
 from dataprep.kernels import fused
 from dataprep.kernels.arrow_buffers import buffers
 from dataprep.kernels.sketch_text import SketchedTexts, sketch_texts
@@ -24,6 +25,7 @@ from dataprep.locales import UNDETERMINED, canonical_language
 from dataprep.sources.record import Columns, Document
 
 QUALITY_DECIMALS: Final = 3
+_SIZES: Final = ("num_bytes", "num_chars", "num_units", "num_lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class AnnotateSettings:
     seed: int
     signature: str = "fss"  # or datasketch
     everything: bool = True  # or only what deduplication needs
+    spoken_sources: frozenset[str] = frozenset()  # whose texts are put into spoken form
 
 
 class Annotated(NamedTuple):
@@ -124,8 +127,13 @@ def annotate_documents(
     declared = [known[language] for language in read.languages]
     measure = _everything if settings.everything else _for_dedup
     texts, measured, sketched = measure(texts, declared, settings)
+    forms = read.forms
+    if source in settings.spoken_sources:
+        texts, measured, sketched = _spoken(texts, measured, settings)
+        forms = [SPOKEN_CONVERTED if form == WRITTEN else form for form in forms]
     ids = document_ids(source, locators, *buffers(texts))
 
+    no_numbers = pa.array(np.zeros(size, np.int32))
     columns: dict[str, pa.Array] = {
         s.DOC_ID: pa.array(ids, pa.string()),
         s.SOURCE: _constant(source, size),
@@ -133,10 +141,12 @@ def annotate_documents(
         s.FILE: _constant(file, size),
         s.LANGUAGE: pa.array(declared, pa.string()),
         s.TIMESTAMP: pa.array(read.timestamps, pa.string()),
-        s.FORM: pa.array(read.forms, pa.string()),
+        s.FORM: pa.array(forms, pa.string()),
         s.TEXT: texts,
         s.CONTENT_HASH: _fixed_size_binary(sketched.content_hash),
         **part_and_row,
+        s.NUMBERS_SPOKEN: no_numbers,
+        s.NUMBERS_LEFT: no_numbers,
         **measured,
     }
     band_keys, exchanged = sketched.band_keys, None
@@ -196,6 +206,25 @@ def _everything(
         **{name: pa.array(values) for name, values in signals.items()},
     }
     return texts, measured, annotated
+
+
+def _spoken(
+    texts: pa.StringArray, measured: dict[str, pa.Array], settings: AnnotateSettings
+) -> tuple[pa.StringArray, dict[str, pa.Array], fused.Annotated]:
+    """The texts in spoken form, what is measured of them, and their signatures.
+
+    The signals stay those of the text as it was written: a page is judged by its punctuation before that goes. Sizes,
+    hash and signature are those of the text that is kept.
+    """
+    texts, spoken, left = spoken_forms(texts, measured[s.LOCALE].to_pylist())
+    kept = fused.annotate_batch(
+        *buffers(texts),
+        num_bands=settings.num_bands,
+        rows_per_band=settings.rows_per_band,
+        seed=settings.seed,
+    )
+    sizes: dict[str, pa.Array] = {name: pa.array(kept.signals[name]) for name in _SIZES if name in measured}
+    return texts, {**measured, **sizes, s.NUMBERS_SPOKEN: spoken, s.NUMBERS_LEFT: left}, kept
 
 
 def _for_dedup(

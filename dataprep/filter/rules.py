@@ -53,7 +53,7 @@ def _below(signal: str, threshold: str) -> Callable[[Threshold], Column]:
 
 
 def _written(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
-    return lambda value: (F.col(s.FORM) == "written") & rejects(value)
+    return lambda value: (F.col(s.FORM) != "spoken") & rejects(value)
 
 
 def _words(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:

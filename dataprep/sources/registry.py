@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from dataprep.sources import cc100, jsonl, mc4, opensubtitles, parquet, wikipedia
+from dataprep.sources import cc100, jsonl, mc4, opensubtitles, parquet, utterances, wikipedia
 from dataprep.sources.record import Columns, Document, Malformed, Split
 
 Boundary = Literal["line", "blank_line", "page", "line_block", "row_group"]
@@ -40,6 +40,7 @@ READERS: Final[dict[str, Reader]] = {
     "opensubtitles": Reader(opensubtitles.read, opensubtitles.language_of, "line_block"),
     "jsonl": Reader(jsonl.read, jsonl.language_of, "line"),
     "parquet": Reader(parquet.read, parquet.language_of, "row_group", parquet.read_columns),
+    "utterances": Reader(utterances.read, utterances.language_of, "line"),
 }
 
 MALFORMED_REASONS: Final[dict[str, str]] = {
@@ -53,5 +54,8 @@ MALFORMED_REASONS: Final[dict[str, str]] = {
     "invalid_xml": "The page or film is not well-formed XML, or a page lacks its title or revision.",
     "xml_without_end": "The XML of the page or film breaks off before its end.",
     "invalid_wikitext": "The page's wikitext is too long or too deeply nested to be parsed.",
+    "invalid_locale": "The utterance names no locale, or something that is no BCP 47 code.",
+    "invalid_timestamp": "The utterance has no timestamp, or one that is neither ISO 8601 nor seconds since 1970.",
+    "invalid_count": "The count of the utterance is not a whole number of at least 1.",
     "invalid_parquet": "The file or row group is not readable Parquet with a string column `text`.",
 }

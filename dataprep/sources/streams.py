@@ -11,12 +11,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, TypeVar
 
 import fsspec
 import zstandard
 
-from dataprep.sources.record import MAX_RECORD_BYTES, SAMPLE_BYTES, Document, Malformed, Split
+from dataprep.sources.record import MAX_RECORD_BYTES, SAMPLE_BYTES, Malformed, Split
+
+Record = TypeVar("Record")
 
 RAW_BYTES: Final = 256 << 10  # read from storage at a time
 BLOCK_BYTES: Final = 1 << 20  # largest decompressed block
@@ -514,7 +516,7 @@ def next_bz2_stream(raw: RawFile, start: int, *, within_bytes: int | None = None
     return None
 
 
-def guarded(split: Split, records: Iterator[Document | Malformed]) -> Iterator[Document | Malformed]:
+def guarded(split: Split, records: Iterator[Record | Malformed]) -> Iterator[Record | Malformed]:
     """The records, with one `Malformed` more where the file is damaged or is no text at all.
 
     What is wrong with a whole file is reported by the split that holds its first byte, once per file.

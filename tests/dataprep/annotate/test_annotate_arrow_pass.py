@@ -152,6 +152,8 @@ def test_documents_have_the_promised_columns_and_types() -> None:
         "lid_score": "float",
         "timestamp": "string",
         "form": "string",
+        "numbers_spoken": "int32",
+        "numbers_left": "int32",
         "text": "string",
         "content_hash": "fixed_size_binary[16]",
         "quality": "float",

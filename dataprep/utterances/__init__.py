@@ -1,0 +1,1 @@
+"""The in-domain track: unique utterances with their frequencies, for the second stage of training."""
