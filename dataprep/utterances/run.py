@@ -22,7 +22,7 @@ from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
 from dataprep.parts import part_number
 from dataprep.pipeline import TOKENIZER_MODEL, code_sha256
 from dataprep.plan import InputPlan, plan_sources, read_tasks, task_from_json, task_to_json
-from dataprep.shards.balance import balance_plan
+from dataprep.shards.balance import plan_of_files
 from dataprep.shards.tokenizer import load
 from dataprep.sources.utterances import canonical_locale
 from dataprep.stages import RunFolder, Stage, StageRecord
@@ -278,22 +278,16 @@ def utterance_plan(entries: Sequence[dict[str, Any]], config: UtterancesConfig) 
     `documents`, `tokens` and shares of a locale count each training utterance `weight` times, as the reader draws it;
     `utterances` has `unique`, `upsampled` and `frequency` of both splits together, and `validation`: unique ones.
     """
-    tokens, documents = Counter[str](), Counter[str]()
     utterances: dict[str, Counter[str]] = {}
     for entry in entries:
         of_locale = utterances.setdefault(entry["locale"], Counter())
         of_locale.update(unique=entry["rows"], upsampled=entry["upsampled"], frequency=entry["frequency"])
         of_locale["validation"] += 0 if entry["split"] == TRAIN else entry["rows"]
-        if entry["split"] == TRAIN:
-            tokens[entry["locale"]] += entry["upsampled_tokens"]
-            documents[entry["locale"]] += entry["upsampled"]
-    if not tokens:
+    if not any(entry["split"] == TRAIN for entry in entries):
         raise UtterancesError(
             "every utterance fell into validation; lower shards.validation_fraction, or give it more input."
         )
-    plan = balance_plan(
-        tokens, documents, alpha=config.balance.alpha, budget_tokens=config.balance.budget_tokens
-    )
+    plan = plan_of_files(entries, config.balance)
     for locale, of_locale in plan["locales"].items():
         of_locale["utterances"] = dict(utterances[locale])
     return {**plan, "upsampling": config.upsampling.model_dump()}

@@ -1,6 +1,7 @@
 """Unique utterances to shards: token ids, frequency and weight, in the layout of all shards."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
@@ -11,8 +12,10 @@ import pyarrow.compute as pc
 
 from dataprep import files
 from dataprep import schema as s
+from dataprep.annotate.spoken_form import SPOKEN
 from dataprep.encryption import Vault
 from dataprep.parts import PartWriter, part_name, regrouped
+from dataprep.shards.cells import CLUSTERS
 from dataprep.shards.tokenizer import load
 from dataprep.shards.writer import SHARD_OPTIONS, shard_path
 
@@ -22,6 +25,7 @@ _COLUMNS: Final = [
     s.FILE,
     s.TEXT,
     s.CLUSTER_SIZE,
+    s.FORM,
     s.DOMAIN,
     s.FREQUENCY,
     s.WEIGHT,
@@ -86,12 +90,14 @@ def write_utterance_shard(
 
     Returns:
         As `shards.writer.write_shards`, and of its rows `frequency` and `upsampled`: the sums of frequency and weight,
-        and `upsampled_tokens`: tokens times weight. Null where no id falls into the shard.
+        and `upsampled_tokens`: tokens times weight. The `cells`, which the plan is made of, count each row `weight`
+        times, as the reader draws it. Empty where no id falls into the shard.
     """
     path = shard_path(task.locale, task.split, task.shard)
     writer = PartWriter(files.join(run_dir, "shards", path), **SHARD_OPTIONS, **vault.options())
     counts = {"rows": 0, "tokens": 0, "frequency": 0, "upsampled": 0, "upsampled_tokens": 0}
     kept: dict[tuple[str, str], int] = {}
+    drawn: dict[str, Counter[str]] = {}
     try:
         for batch in regrouped(
             _encoded(task, run_dir, tokenizer_path, vault, kept), s.UTTERANCE_SHARD, row_group_rows
@@ -104,6 +110,13 @@ def write_utterance_shard(
             counts["frequency"] += pc.sum(batch.column(s.FREQUENCY)).as_py()
             counts["upsampled"] += int(weight_N.sum(dtype=np.int64))
             counts["upsampled_tokens"] += int((tokens_N * weight_N).sum())
+            sources = batch.column(s.SOURCE).to_numpy(zero_copy_only=False)
+            for source in set(sources):
+                of_source = sources == source
+                drawn.setdefault(source, Counter()).update(
+                    rows=int(weight_N[of_source].sum(dtype=np.int64)),
+                    tokens=int((tokens_N * weight_N)[of_source].sum()),
+                )
         file = writer.commit()
     except BaseException:
         writer.discard()
@@ -117,6 +130,10 @@ def write_utterance_shard(
         **counts,
         "bytes": file.size_bytes,
         "sha256": file.sha256,
+        "cells": [
+            {s.SOURCE: source, s.FORM: SPOKEN, CLUSTERS: 1, **counted}
+            for source, counted in sorted(drawn.items())
+        ],
         "kept": [[source, name, count] for (source, name), count in sorted(kept.items())],
     }
 

@@ -82,7 +82,7 @@ def test_a_reader_with_the_key_needs_nothing_of_this_project(encrypted_run: Utte
     file = decrypted(shard)
 
     assert file.schema_arrow.names == [
-        "doc_id", "source", "input_ids", "num_tokens", "cluster_size", "domain", "frequency", "weight",
+        "doc_id", "source", "input_ids", "num_tokens", "cluster_size", "form", "domain", "frequency", "weight",
     ]  # fmt: skip
     assert file.read().column("frequency").to_pylist() == [2] * file.metadata.num_rows
     assert set(decrypted(documents).read().column("text").to_pylist()) <= set(TEXTS)
