@@ -14,6 +14,7 @@ from dataprep.kernels.content_hash import collapse_whitespace, content_hash, has
 from dataprep.kernels.jaccard import containment_pairs, jaccard_pairs
 from dataprep.kernels.keep import settle
 from dataprep.kernels.lines import line_hashes, without_lines
+from dataprep.kernels.private_data import find_places
 from dataprep.kernels.screen import screen
 from dataprep.kernels.signals import NUM_INTEGERS, NUM_SHARES, Signals, allocate, measure, named, signals
 from dataprep.kernels.sketch import (
@@ -176,6 +177,7 @@ def warm_up() -> None:
         word_hashes(data, offsets)
         signals(data, offsets)
         content_hash(data, offsets)
+        find_places(data, offsets)
         line_hashes(data, offsets)
         without_lines(data, offsets, np.zeros(2, np.int64), np.arange(3, dtype=np.int64))
         hashes, starts = shingle_hashes(data, offsets)
