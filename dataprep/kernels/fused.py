@@ -149,6 +149,7 @@ def hash_family() -> str:
         "में हिन्दी के संयुक्ताक्षर पढ़े जाते हैं",
         "אבגד",
         "می\u200cخواهم بروم و بیایم",
+        "അവന്\u200d ഇന്നലെ വന്നു",
     ]
     data, offsets = buffers(pa.array(probe))
     found = annotate_batch(data, offsets, num_bands=4, rows_per_band=2, seed=1)
