@@ -50,16 +50,38 @@ class SourceConfig(StrictConfig):
     )
 
 
+Policy = Literal["replace", "keep", "drop"]
+
+
+class PrivateDataConfig(StrictConfig):
+    """What becomes of each kind of private data; null: what `normalise.private_data` says."""
+
+    email: Policy | None = Field(default=None, description="e-mail addresses")
+    ip_address: Policy | None = Field(default=None, description="IP addresses, versions 4 and 6")
+    phone_number: Policy | None = Field(default=None, description="telephone numbers")
+    iban: Policy | None = Field(default=None, description="bank accounts")
+    payment_card: Policy | None = Field(default=None, description="credit and debit cards")
+    national_id: Policy | None = Field(default=None, description="identity numbers of persons")
+
+
 class NormaliseConfig(StrictConfig):
     """What the text is brought to before anything is measured."""
 
     repair_mojibake: bool = Field(
         default=True, description="undo UTF-8 that was read as a one-byte code page (ftfy)"
     )
-    private_data: Literal["replace", "keep"] = Field(
+    private_data: Policy = Field(
         default="replace",
-        description="e-mail, IP addresses and international phone numbers: placeholder, or as is",
+        description="a placeholder for it, as it is, or the document is dropped; counted in any case",
     )
+    private_data_by_kind: PrivateDataConfig = Field(
+        default=PrivateDataConfig(), description="kinds for which something else holds"
+    )
+
+    def private_data_with(self, policy: Policy) -> list[str]:
+        """The kinds of private data with this policy, in the order of the fields."""
+        changed = self.private_data_by_kind.model_dump()
+        return [kind for kind, own in changed.items() if (own or self.private_data) == policy]
 
 
 class LanguageIdConfig(StrictConfig):

@@ -61,7 +61,10 @@ SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json",
 STAGES: Final = (ANNOTATE, DEDUP, LINES, FATES, TOKENIZER, SHARDS)
 
 # Libraries whose versions decide what a text becomes.
-_LIBRARIES: Final = ("ftfy", "mwparserfromhell", "lxml", "pyarrow", "num2words", "sentencepiece", "xxhash")
+_LIBRARIES: Final = (
+    *("ftfy", "mwparserfromhell", "lxml", "phonenumberslite", "pyarrow", "python-stdnum"),
+    *("num2words", "sentencepiece", "xxhash"),
+)
 _LOCALES_SHOWN: Final = 3  # in a message
 TOKENIZER_MODEL: Final = "tokenizer/tokenizer.model"
 
@@ -173,9 +176,11 @@ class Pipeline:
         self._check_parts(parts)
         read_records: Counter[Key] = Counter()
         quarantined: Counter[Key] = Counter()
+        private_data: Counter[Key] = Counter()
         for result in results:
             read_records.update(result.read)
             quarantined.update(result.quarantined)
+            private_data.update(result.private_data)
         documents = sum(result.documents for result in results)
         if documents == 0:
             raise PipelineError(
@@ -191,6 +196,7 @@ class Pipeline:
             "input_bytes": self.plan.size_bytes,
             "read": _rows(read_records),
             "quarantined": _rows(quarantined),
+            "private_data": _rows(private_data),
         }
 
     def _check_parts(self, parts: list[int]) -> None:
@@ -370,10 +376,12 @@ class Pipeline:
 
 def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
     """The settings that travel to the executors with the annotation tasks."""
+    kept = config.normalise.private_data_with("keep")
     return AnnotateSettings(
         everything=config.measure == "all",
         repair_mojibake=config.normalise.repair_mojibake,
-        replace_private_data=config.normalise.private_data == "replace",
+        replace_private_data=set(kept) < set(s.PRIVATE_DATA),
+        kept_private_data=tuple(kept),
         language_model=config.language_id.model,
         language_max_bytes=config.language_id.max_bytes,
         num_bands=config.near_dedup.num_bands,
@@ -455,11 +463,14 @@ def stage_settings(
             for source in settings["sources"]
         ],
         "measure": config.measure,
-        "normalise": settings["normalise"],
+        "repair_mojibake": config.normalise.repair_mojibake,
+        # Whether a document with private data goes is a rule; its text is the same as with a placeholder.
+        "kept_private_data": config.normalise.private_data_with("keep"),
         "language_id": settings["language_id"],
         "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed", "signature")},
     }
     rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale")}
+    rules["dropped_private_data"] = config.normalise.private_data_with("drop")
     dedup = {
         "annotate": annotate,
         "code": code_sha256("dedup", "filter/rules.py", "tables.py"),

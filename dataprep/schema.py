@@ -29,6 +29,16 @@ QUALITY: Final = "quality"  # [0, 1], see annotate.arrow_pass.quality
 ROW: Final = "row"  # position in its documents file
 PART: Final = "part"  # number of its documents file
 
+# --- private data: kind → column with its number ----------------------------------------------------------------------
+PRIVATE_DATA: Final = {
+    "email": "num_emails",
+    "ip_address": "num_ip_addresses",
+    "phone_number": "num_phone_numbers",
+    "iban": "num_ibans",
+    "payment_card": "num_payment_cards",
+    "national_id": "num_national_ids",
+}
+
 # --- dedup ------------------------------------------------------------------------------------------------------------
 NODE: Final = "node"  # where a document lies, as one number; see dedup/nodes.py
 BAND_KEYS: Final = "band_keys"

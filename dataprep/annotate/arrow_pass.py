@@ -1,6 +1,6 @@
 """The one pass over the text: records in, one Arrow batch of measured documents and one of signatures out.
 
-normal form → private data → language → signals, content hash and signature (one fused kernel) → identity. Nothing is
+normal form → language → private data → signals, content hash and signature (one fused kernel) → identity. Nothing is
 decided here: rules compare these columns with thresholds later, so a changed threshold never re-reads text.
 """
 
@@ -16,7 +16,7 @@ from dataprep import schema as s
 from dataprep.annotate.language_id import identify
 from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
-from dataprep.annotate.privacy import private_data
+from dataprep.annotate.privacy.search import private_data
 from dataprep.annotate.spoken_form import SPOKEN_CONVERTED, WRITTEN, spoken_forms
 from dataprep.kernels import fused
 from dataprep.kernels.arrow_buffers import buffers
@@ -42,6 +42,7 @@ class AnnotateSettings:
     signature: str = "fss"  # or datasketch
     everything: bool = True  # or only what deduplication needs
     spoken_sources: frozenset[str] = frozenset()  # whose texts are put into spoken form
+    kept_private_data: tuple[str, ...] = ()  # kinds that are only counted, where the others are replaced
 
 
 class Annotated(NamedTuple):
@@ -175,11 +176,13 @@ def _everything(
     texts: pa.StringArray, declared: list[str | None], settings: AnnotateSettings
 ) -> tuple[pa.StringArray, dict[str, pa.Array], fused.Annotated]:
     """The texts without private data, the columns of what is measured of them, and their signatures."""
-    texts, private = private_data(texts, replace=settings.replace_private_data)
-    data, offsets_N1 = buffers(texts)
     languages = identify(
-        data, offsets_N1, declared, model=settings.language_model, max_bytes=settings.language_max_bytes
+        *buffers(texts), declared, model=settings.language_model, max_bytes=settings.language_max_bytes
     )
+    locales = [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)]
+    keep = settings.kept_private_data if settings.replace_private_data else tuple(s.PRIVATE_DATA)
+    texts, private = private_data(texts, locales, keep=keep)
+    data, offsets_N1 = buffers(texts)
     annotated = fused.annotate_batch(
         data,
         offsets_N1,
@@ -189,9 +192,7 @@ def _everything(
     )
     signals = annotated.signals
     measured: dict[str, pa.Array] = {
-        s.LOCALE: pa.array(
-            [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)], pa.string()
-        ),
+        s.LOCALE: pa.array(locales, pa.string()),
         s.DETECTED: pa.array(languages.detected, pa.string()),
         s.DETECTED_SCORE: pa.array(languages.detected_score),
         s.LID_SCORE: pa.array(languages.declared_score),

@@ -170,7 +170,7 @@ _INSIDE: Final = frozenset("\u055b\u055c\u055e")
 _RUN: Final = re.compile(
     rf"[{_PUNCTUATION}{_SYMBOL}][{_PUNCTUATION}{_SYMBOL}]*(?:(?<=[{_EMOJI}])[{_EMOJI_JOINERS}]+[{_PUNCTUATION}{_SYMBOL}]*)*"
 )
-_PLACEHOLDER: Final = re.compile(r"(<[a-z]+(?:-[a-z]+)*>)")  # of annotate/privacy.py
+_PLACEHOLDER: Final = re.compile(r"(<[a-z]+(?:-[a-z]+)*>)")  # of annotate/privacy
 _BEFORE_DIGITS: Final = re.compile(rf"[%٪+−{_SIGN}-]+\Z")
 _BEHIND_DIGITS: Final = re.compile(rf"[%‰°٪{_SIGN}]")
 _WORD_FOLLOWS: Final = re.compile(r"[^\S\n]+[^\W\d_]")

@@ -21,6 +21,7 @@ from dataprep.sources.record import Columns, Document, Malformed, Split
 from dataprep.sources.registry import READERS
 
 _LOW_CARDINALITY: Final = [s.SOURCE, s.FILE, s.LANGUAGE, s.LOCALE, s.DETECTED, s.FORM, s.PART]
+_COUNTERS: Final = ("read", "quarantined", "private_data")
 _ROW_GROUP_BYTES: Final = 32 << 20
 _MAX_BATCH_ROWS: Final = 8_192
 
@@ -44,6 +45,7 @@ class TaskResult:
         documents: rows in its documents file.
         text_bytes: UTF-8 bytes of normalised text.
         repaired: documents whose encoding was repaired.
+        private_data: (source, kind, what) → how much of that kind was found: `found`, or the `documents` that had it.
     """
 
     part: int
@@ -52,22 +54,21 @@ class TaskResult:
     documents: int = 0
     text_bytes: int = 0
     repaired: int = 0
+    private_data: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def to_json(self) -> str:
         """The result as one line, for the way back to the driver."""
         value: dict[str, Any] = asdict(self)
-        value["read"] = [[*key, count] for key, count in self.read.items()]
-        value["quarantined"] = [[*key, count] for key, count in self.quarantined.items()]
+        for name in _COUNTERS:
+            value[name] = [[*key, count] for key, count in getattr(self, name).items()]
         return json.dumps(value)
 
     @classmethod
     def from_json(cls, line: str) -> Self:
         """The result that `to_json` wrote."""
         value = json.loads(line)
-        for name in ("read", "quarantined"):
-            value[name] = Counter(
-                {(source, file, locale): count for source, file, locale, count in value[name]}
-            )
+        for name in _COUNTERS:
+            value[name] = Counter({tuple(key): count for *key, count in value[name]})
         return cls(**value)
 
 
@@ -139,13 +140,17 @@ def run_read_task(
                 rows += len(batch)
                 text_bytes += pc.sum(annotated.documents.column("num_bytes")).as_py()
                 repaired += annotated.repaired
+                if settings.everything:
+                    result.private_data.update(_private_data(split.source, annotated.documents))
         for writer in writers:
             writer.commit()
     except BaseException:
         for writer in writers:
             writer.discard()
         raise
-    return TaskResult(task.part, result.read, result.quarantined, rows, text_bytes, repaired)
+    return TaskResult(
+        task.part, result.read, result.quarantined, rows, text_bytes, repaired, result.private_data
+    )
 
 
 def _batches(split: Split, batch_bytes: int) -> Iterator[tuple[list[Document] | Columns, list[Malformed]]]:
@@ -172,6 +177,17 @@ def _batches(split: Split, batch_bytes: int) -> Iterator[tuple[list[Document] | 
             documents, malformed, held = [], [], 0
     if documents or malformed:
         yield documents, malformed
+
+
+def _private_data(source: str, documents: pa.RecordBatch) -> dict[tuple[str, str, str], int]:
+    """What was found in a batch, by (source, kind, found or documents); nothing for kinds that were not."""
+    counts = {}
+    for kind, name in s.PRIVATE_DATA.items():
+        column = documents.column(name)
+        if found := pc.sum(column).as_py():
+            counts[source, kind, "found"] = found
+            counts[source, kind, "documents"] = pc.sum(pc.greater(column, 0)).as_py()
+    return counts
 
 
 def _malformed_keys(split: Split, malformed: list[Malformed]) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import RULE_REASONS, RULES, mark_documents, threshold_column
+from dataprep.filter.rules import RULE_REASONS, mark_documents, rules_in_force, threshold_column
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
 from dataprep.removals.requests import Requests
 
@@ -308,7 +308,7 @@ def _evidence(config: PrepareConfig) -> list[Column]:
     """The signal that a rule looked at, its value for the document, and the threshold in force for its locale."""
     reason = F.col(s.DROP_REASON)
     signal, value, threshold = (F.when(F.lit(False), F.lit(None)) for _ in range(3))
-    for rule in RULES:
+    for rule in rules_in_force(config):
         hit = reason == rule.reason
         signal = signal.when(hit, F.lit(rule.signal))
         per_1000 = rule.threshold is not None and rule.threshold.endswith("_per_1000")

@@ -64,6 +64,10 @@ def _characters(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold],
     return lambda value: F.col(s.LOCALE).isin(_CHARACTER_LOCALES) & rejects(value)
 
 
+def _found(signal: str) -> Callable[[Threshold], Column]:
+    return lambda _: F.col(signal) > 0
+
+
 def _per_1000_characters(signal: str, threshold: str) -> Callable[[Threshold], Column]:
     return lambda value: F.col(signal) * 1000.0 > value(threshold) * F.col("num_chars")
 
@@ -272,11 +276,26 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 
 LOCALE_NOT_SELECTED: Final = "locale_not_selected"
-RULE_REASONS: Final = frozenset({LOCALE_NOT_SELECTED, *(rule.reason for rule in RULES)})  # of mark_documents
+
+# Kind → the rule for it, in force where `normalise` says that documents with it are dropped. Last, so that they count
+# what would have been kept without them.
+PRIVATE_DATA_RULES: Final = {
+    kind: Rule(
+        f"private_{kind}",
+        signal,
+        None,
+        _found(signal),
+        f"The text holds private data: {kind.replace('_', ' ')}; the settings ask for such documents to be dropped.",
+    )
+    for kind, signal in s.PRIVATE_DATA.items()
+}
+RULE_REASONS: Final = frozenset(  # of mark_documents
+    {LOCALE_NOT_SELECTED, *(rule.reason for rule in (*RULES, *PRIVATE_DATA_RULES.values()))}
+)
 
 EXPLANATIONS: Final[dict[str, str]] = {
     LOCALE_NOT_SELECTED: "The document is in a locale that the configuration does not ask for.",
-    **{rule.reason: rule.explanation for rule in RULES},
+    **{rule.reason: rule.explanation for rule in (*RULES, *PRIVATE_DATA_RULES.values())},
     s.EXACT_DUPLICATE: "Another document has the same text, white space aside.",
     s.BOILERPLATE_LINES: (
         "Too little is left of the document without the lines that it shares with others (CCNet, Wenzek et al. 2020, "
@@ -286,6 +305,11 @@ EXPLANATIONS: Final[dict[str, str]] = {
     s.CONTAINED_DUPLICATE: "A kept document has at least the required share of its shingles.",
     s.REMOVAL_REQUEST: "The document, or one that it duplicates, was asked to be removed; its text is not shown.",
 }
+
+
+def rules_in_force(config: PrepareConfig) -> tuple[Rule, ...]:
+    """The rules in the order of credit, with those for private data that the settings ask for."""
+    return (*RULES, *(PRIVATE_DATA_RULES[kind] for kind in config.normalise.private_data_with("drop")))
 
 
 def threshold_column(config: PrepareConfig, name: str) -> Column:
@@ -316,7 +340,7 @@ def mark_documents(documents: DataFrame, config: PrepareConfig) -> DataFrame:
         return threshold_column(config, name)
 
     selected = F.col(s.LOCALE).isin(config.locales or sorted(LOCALES))
-    conditions = [(rule.reason, rule.rejects(threshold)) for rule in RULES]
+    conditions = [(rule.reason, rule.rejects(threshold)) for rule in rules_in_force(config)]
     conditions.insert(1, (LOCALE_NOT_SELECTED, ~selected))  # behind `empty`: an empty text has no locale
     # One flat CASE. As a chain of columns that each build on the last, thirty rules take the optimiser many minutes.
     (first_reason, first), *rest = conditions

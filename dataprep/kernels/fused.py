@@ -14,6 +14,7 @@ from dataprep.kernels.content_hash import collapse_whitespace, content_hash, has
 from dataprep.kernels.jaccard import similarity_pairs
 from dataprep.kernels.keep import settle
 from dataprep.kernels.lines import line_hashes, without_lines
+from dataprep.kernels.private_data import find_places
 from dataprep.kernels.runs import taken_runs
 from dataprep.kernels.screen import screen
 from dataprep.kernels.signals import NUM_INTEGERS, NUM_SHARES, Signals, allocate, measure, named, signals
@@ -149,6 +150,7 @@ def hash_family() -> str:
         "में हिन्दी के संयुक्ताक्षर पढ़े जाते हैं",
         "אבגד",
         "می\u200cخواهم بروم و بیایم",
+        "അവന്\u200d ഇന്നലെ വന്നു",
     ]
     data, offsets = buffers(pa.array(probe))
     found = annotate_batch(data, offsets, num_bands=4, rows_per_band=2, seed=1)
@@ -187,6 +189,7 @@ def load_kernels() -> None:
         word_hashes(data, offsets)
         signals(data, offsets)
         content_hash(data, offsets)
+        find_places(data, offsets)
         line_hashes(data, offsets)
         without_lines(data, offsets, np.zeros(2, np.int64), np.arange(3, dtype=np.int64))
         hashes, starts = shingle_hashes(data, offsets)

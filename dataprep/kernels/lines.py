@@ -1,8 +1,8 @@
 """Lines of documents: a hash of each that boilerplate shares across documents, and the texts without some of them.
 
 **Normalised line** (after CCNet, Wenzek et al. 2020, section 3: lower case, digits as 0, no punctuation). It is made of
-letters, case-folded one to one, of marks as they are, of a 0 for every number, and of U+200C or U+200D (zero-width
-non-joiner, joiner) where one stands alone between two of these. Whatever else lies between them, white space,
+letters, case-folded one to one, of marks as they are, of a 0 for every number, and of U+200C and U+200D (zero-width
+non-joiner, joiner) that follow one of these. Whatever else lies between them, white space,
 punctuation and symbols, becomes one space; what lies before the first and after the last is dropped, and so is a mark
 of no script (variation selector, combining diacritic) that follows none of them: it belongs to a symbol. Unlike in
 CCNet accents are kept: in most scripts a line without its marks is another line.
@@ -84,7 +84,7 @@ def _hash_line(
 ) -> tuple[np.uint64, int]:
     """Hash and length of the normalised line; 0 and 0 where it has neither letter nor number."""
     state = GOLDEN
-    length, joiner = 0, 0
+    length = 0
     inside, has_base = False, False
     while position < end:
         codepoint = integer(data[position])
@@ -95,10 +95,11 @@ def _hash_line(
         packed = integer(properties[codepoint])
         kind = packed & CLASS_MASK
         if kind > NUMBER:
-            if inside and joiner == 0 and codepoint in (ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER):
-                joiner = codepoint
+            if inside and codepoint in (ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER):
+                state = absorb(state, np.uint64(codepoint))
+                length += 1
             else:
-                inside, joiner = False, 0
+                inside = False
             continue
         if not inside:
             if kind == MARK and (packed >> SCRIPT_SHIFT) & SCRIPT_MASK == 0:
@@ -107,10 +108,6 @@ def _hash_line(
                 state = absorb(state, np.uint64(_BLANK))
                 length += 1
             inside = True
-        elif joiner:
-            state = absorb(state, np.uint64(joiner))
-            length += 1
-            joiner = 0
         if kind == NUMBER:
             codepoint = _ZERO
         elif packed & FOLDS:

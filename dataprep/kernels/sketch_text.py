@@ -135,17 +135,22 @@ def walk_units(
         num_chars += 1
         position = following
         if entry & SEPARATES:
-            if open_unit != _CLOSED:
+            if (
+                open_unit != _CLOSED
+                and pending == 0
+                and codepoint in (ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER)
+            ):
+                state = absorb(state, np.uint64(codepoint))
+                length += 1
+            elif open_unit != _CLOSED:
                 joins = 0
-                if pending == 0:
-                    if codepoint in (ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER):
-                        joins = codepoint
-                    elif (
-                        codepoint in (APOSTROPHE, CURLY_APOSTROPHE)
-                        and open_unit == _WORD
-                        and not after_number
-                    ):
-                        joins = APOSTROPHE
+                if (
+                    pending == 0
+                    and codepoint in (APOSTROPHE, CURLY_APOSTROPHE)
+                    and open_unit == _WORD
+                    and not after_number
+                ):
+                    joins = APOSTROPHE
                 pending = joins
                 if joins == 0:
                     units[num_units] = mix(state ^ np.uint64(length))

@@ -1,10 +1,11 @@
 """The one walk over a document's codepoints, its units, and its shingles.
 
-**Units.** A word is a maximal run of letters, marks and numbers, with at most one of U+200C, U+200D (zero-width
-non-joiner and joiner) or an apostrophe (' or ’, hashed alike; between two letters only) between two of its characters.
-A mark of no script (combining diacritic, variation selector) never begins a word: it belongs to the symbol before it.
-Letters and numbers of Han, Kana, Thai, Lao, Khmer and Myanmar end the run: each is a unit of its own, with the marks
-that follow it. Codepoints are case-folded one to one; digits and marks stay as they are.
+**Units.** A word is a maximal run of letters, marks and numbers, with an apostrophe (' or ’, hashed alike) where one
+stands between two letters. U+200C and U+200D (zero-width non-joiner and joiner) belong to what they follow, as marks
+do: at the end of a word too, where Malayalam and Bengali are written with them. A mark of no script (combining
+diacritic, variation selector) never begins a word: it belongs to the symbol before it. Letters and numbers of Han,
+Kana, Thai, Lao, Khmer and Myanmar end the run: each is a unit of its own, with the marks that follow it. Codepoints
+are case-folded one to one; digits and marks stay as they are.
 
 **Rule of a document.** The units of a document are always the same mixed sequence; one rule per document decides how
 many of them make a shingle. If more than half are character units, the shingle length is 6 where Han and Kana letters
@@ -178,17 +179,22 @@ def walk(
                 base_class = kind
             pending = 0
         else:
-            if open_unit != _CLOSED:
+            if (
+                open_unit != _CLOSED
+                and pending == 0
+                and codepoint in (ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER)
+            ):
+                state = absorb(state, np.uint64(codepoint))
+                length += 1
+            elif open_unit != _CLOSED:
                 joins = 0
-                if pending == 0:
-                    if codepoint in (ZERO_WIDTH_NON_JOINER, ZERO_WIDTH_JOINER):
-                        joins = codepoint
-                    elif (
-                        codepoint in (APOSTROPHE, CURLY_APOSTROPHE)
-                        and open_unit == _WORD
-                        and base_class != NUMBER
-                    ):
-                        joins = APOSTROPHE
+                if (
+                    pending == 0
+                    and codepoint in (APOSTROPHE, CURLY_APOSTROPHE)
+                    and open_unit == _WORD
+                    and base_class != NUMBER
+                ):
+                    joins = APOSTROPHE
                 pending = joins
                 if joins == 0:
                     units[num_units] = mix(state ^ np.uint64(length))

@@ -60,6 +60,11 @@ DEFINITIONS: Final[dict[str, str]] = {
     "inputs.documents": "Documents that readers made of the records.",
     "inputs.text_bytes": "UTF-8 bytes of the documents' text after clean-up.",
     "inputs.repaired": "Documents whose text was repaired during clean-up.",
+    "inputs.private_data": "Private data that was found, replaced or not; dropped documents included.",
+    "inputs.private_data.source": "Name of the source in the configuration.",
+    "inputs.private_data.kind": "Kind of private data, as in the setting `normalise.private_data_by_kind`.",
+    "inputs.private_data.found": "How often it was found.",
+    "inputs.private_data.documents": "Documents of the source that held it.",
     "inputs.sources.source": "Name of the source in the configuration.",
     "inputs.sources.files": "Input files of the source named in the ledger.",
     "inputs.sources.text_bytes": (

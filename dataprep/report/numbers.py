@@ -169,11 +169,20 @@ def _went_in(ledger: Row, funnel: list[Row], documents: Row) -> Row:
         "documents": documents.get("documents"),
         "text_bytes": documents.get("text_bytes"),
         "repaired": documents.get("repaired"),
+        "private_data": _private_data(documents.get("private_data", [])),
         "sources": [
             {"source": name, "files": num_files[name], "text_bytes": text_bytes.get(name), **_fate(entry)}
             for name, entry in sorted(ledger["by_source"].items())
         ],
     }
+
+
+def _private_data(counts: list[list[Any]]) -> list[Row]:
+    """Per source and kind, what was found and in how many documents."""
+    rows: dict[tuple[str, str], Row] = {}
+    for source, kind, what, n in sorted(counts):
+        rows.setdefault((source, kind), {"source": source, "kind": kind})[what] = n
+    return list(rows.values())
 
 
 def _by_reason(entries: Mapping[str, Row], key: str) -> list[Row]:

@@ -347,6 +347,18 @@ def _tables(report: Row) -> dict[str, Table | None]:
                 ("kept_fraction", "Kept part", percent),
             ],
         ),
+        "private_data": _table(
+            "private-data",
+            "Private data found, per source and kind",
+            report["inputs"]["private_data"],
+            "inputs.private_data",
+            [
+                ("kind", "Kind", None),
+                ("source", "Source", None),
+                ("found", "Found", integer),
+                ("documents", "Documents", integer),
+            ],
+        ),
         "reasons": _reasons(report),
         "reasons_by_source": _reasons_by_source(report),
         "reasons_by_locale": _reasons_by_locale(report),

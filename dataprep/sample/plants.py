@@ -44,16 +44,16 @@ _CODE_PAGES: Final = (
 )  # fmt: skip
 _TEXT_START_CHARS: Final = 60
 _PRIVATE_DATA: Final = (
-    ("en", ("anna.lind@example.org",), ("192.0.2.17",), ("+1 555-0142",)),
+    ("en", ("anna.lind@example.org",), ("192.0.2.17",), ("+1 212-555-0142",)),
     ("de", ("redaktion@example.org",), (), ("+44 20 7946 0321",)),
     ("fr", ("contact-presse@example.org",), ("198.51.100.23",), ()),
-    ("es", (), ("203.0.113.99",), ("+1 555-0177",)),
+    ("es", (), ("203.0.113.99",), ("+1 212-555-0177",)),
     ("pt", ("loja+pedidos@example.org",), (), ()),
-    ("it", ("m.rossi_42@example.org", "posta@example.org"), (), ("+1 555-0108",)),
+    ("it", ("m.rossi_42@example.org", "posta@example.org"), (), ("+1 212-555-0108",)),
     ("hi", ("sampark@example.org",), ("192.0.2.201",), ("+44 20 7946 0958",)),
-    ("ja", ("otoiawase@example.org",), (), ("+1 555-0199",)),
+    ("ja", ("otoiawase@example.org",), (), ("+1 212-555-0199",)),
     ("ru", (), ("198.51.100.140",), ("+44 20 7946 0007",)),
-    ("ar", ("info@example.org",), (), ("+1 555-0123",)),
+    ("ar", ("info@example.org",), (), ("+1 212-555-0123",)),
     ("tr", ("destek@example.org",), ("203.0.113.5",), ()),
     ("id", (), (), ("+44 20 7946 0610",)),
 )

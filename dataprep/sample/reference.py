@@ -39,11 +39,11 @@ def _belongs(token: str, index: int) -> bool:
     character = token[index]
     if _kind(character):
         return True
+    if character in _JOINERS:
+        return index > 0 and _belongs(token, index - 1)
     if not 0 < index < len(token) - 1:
         return False
     before, after = _kind(token[index - 1]), _kind(token[index + 1])
-    if character in _JOINERS:
-        return bool(before and after)
     return character in _APOSTROPHES and before in set("lhsm") and after in set("lhs")
 
 
@@ -82,8 +82,8 @@ def _typed_units(text: str) -> list[tuple[str, str]]:
 def units(text: str) -> list[str]:
     """Folded units of a text in order: words, or characters with their marks where words are not separated.
 
-    Words are maximal runs of letters, marks and numbers, with U+200C and U+200D inside, and an apostrophe between
-    letters. Case is folded one character to one.
+    Words are maximal runs of letters, marks and numbers, with the U+200C and U+200D that follow one of these, and an
+    apostrophe between letters. Case is folded one character to one.
     """
     return [unit for unit, _ in _typed_units(text)]
 

@@ -7,6 +7,7 @@ Control pieces (mask, sentinels) are never produced from text.
 
 import io
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -93,12 +94,21 @@ def _sentence(vocab_size: int, error: str) -> str:
 
 
 def _sentences(texts: Iterable[str]) -> Iterator[str]:
-    """Lines, in pieces that the trainer does not skip as too long."""
+    """Lines, in pieces that the trainer does not skip as too long, none cut between a letter and its mark or joiner."""
     longest = _MAX_SENTENCE_BYTES // 4  # a character is at most four bytes
     for text in texts:
         for line in text.split("\n"):
-            for start in range(0, len(line), longest):
-                yield line[start : start + longest]
+            start = 0
+            while start < len(line):
+                end = start + longest
+                while end < len(line) and end > start + 1 and _belongs_to_the_last(line[end]):
+                    end -= 1
+                yield line[start:end]
+                start = end
+
+
+def _belongs_to_the_last(character: str) -> bool:
+    return character in "\u200c\u200d" or unicodedata.category(character).startswith("M")
 
 
 def load(path: str) -> Any:  # noqa: ANN401 (SentencePiece has no types)

@@ -21,7 +21,7 @@ import xxhash
 from dataprep import files
 from dataprep import schema as s
 from dataprep.annotate.normalise import normalise
-from dataprep.annotate.privacy import private_data
+from dataprep.annotate.privacy.search import private_data
 from dataprep.annotate.spoken_form import spoken_forms
 from dataprep.annotate.task import ReadTask
 from dataprep.encryption import Vault
@@ -273,7 +273,7 @@ class _Held:
             pa.array([text for _, text in selected], pa.string()),
             repair_mojibake=self._settings.repair_mojibake,
         )
-        texts, _ = private_data(texts, replace=True)
+        texts, _ = private_data(texts, [locale.partition("-")[0] for locale, _ in selected])
         texts, _, left = spoken_forms(texts, [locale for locale, _ in selected])
         for spelling, text, numbers_left in zip(selected, texts.to_pylist(), left.to_pylist(), strict=True):
             line = text.replace("\n", " ")

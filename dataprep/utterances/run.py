@@ -47,7 +47,7 @@ EXPLANATIONS: Final = {
 }
 _DAY: Final = datetime.timedelta(days=1)
 _RANGE_BYTES: Final = 64_000_000  # of input, per range of ids
-_LIBRARIES: Final = ("ftfy", "num2words", "orjson", "pyarrow", "xxhash")
+_LIBRARIES: Final = ("ftfy", "num2words", "orjson", "phonenumberslite", "pyarrow", "python-stdnum", "xxhash")
 
 RunTasks = Callable[[Sequence[str], Callable[[str], str]], list[str]]
 
@@ -311,7 +311,7 @@ def stage_settings(config: UtterancesConfig, plan: InputPlan) -> dict[str, Any]:
     later = {name: settings.pop(name) for name in ("balance", "tokenizer", "shards")}
     utterances = {
         "code": code_sha256(
-            "annotate/normalise.py", "annotate/privacy.py", "annotate/spoken_form.py", "kernels", "sources",
+            "annotate/normalise.py", "annotate/privacy", "annotate/spoken_form.py", "kernels", "sources",
             "locales.py", "parts.py", "kms.py", "encryption.py", "utterances/gather.py", "utterances/unique.py",
         ),
         "libraries": {name: version(name) for name in _LIBRARIES},

@@ -37,11 +37,9 @@ SCRIPT_NAMES = {
     "KATAKANA-HIRAGANA": "Kana", "HALFWIDTH KATAKANA": "Kana", "HANGUL": "Hangul", "ETHIOPIC": "Ethiopic",
 }  # fmt: skip
 
-LINE_RUN = re.compile("L[Lm]*(?:Z[Lm]+)*")
-MARKS = r"(?:Z?[MKm])*"
-UNIT = re.compile(
-    rf"[CK]{MARKS}|(?=[LNM])(?:M{MARKS}(?:'(?=L)|Z(?=[LN]))?)?(?:L{MARKS}(?:'(?=L)|Z(?=[LN]))?|N{MARKS}(?:Z(?=[LN]))?)*"
-)
+LINE_RUN = re.compile("L[LmZ]*")
+MARKS = "[MKmZ]*"
+UNIT = re.compile(rf"[CK]{MARKS}|(?=[LNM])(?:M{MARKS}(?:'(?=L))?)?(?:L{MARKS}(?:'(?=L))?|N{MARKS})*")
 
 
 def as_batch(texts: list[str]) -> tuple[Bytes, Offsets]:

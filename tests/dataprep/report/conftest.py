@@ -308,7 +308,19 @@ def write_run(folder: Path) -> None:
     _write_json(folder, RUN, "run.json")
     _write_json(folder, _plan(), "plan.json")
     _write_json(folder, _manifest(), "shards", "manifest.json")
-    documents = {"documents": 2191, "text_bytes": 6_112_200, "repaired": 13, "files": 8}
+    found = [("mc4", "email", 41, 30), ("mc4", "iban", 2, 1), ("wikipedia", "email", 3, 3)]
+    private_data = [
+        [source, kind, what, n]
+        for source, kind, *counts in found
+        for what, n in zip(("found", "documents"), counts, strict=True)
+    ]
+    documents = {
+        "documents": 2191,
+        "text_bytes": 6_112_200,
+        "repaired": 13,
+        "files": 8,
+        "private_data": private_data,
+    }
     _write_json(folder, _stage("annotate", 12.3, documents), "documents", "_stage.json")
     _write_json(folder, _stage("dedup", 8.25, DEDUP), "dedup", "_stage.json")
     _write_json(folder, _stage("lines", 2.0, LINES), "lines", "_stage.json")
