@@ -13,7 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from dataprep import schema as s
-from dataprep.annotate.language_id import identify
+from dataprep.annotate.language_id import LanguageSettings, identify
 from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
 from dataprep.annotate.privacy import private_data
@@ -39,6 +39,18 @@ class AnnotateSettings:
     seed: int
     signature: str = "fss"  # or datasketch
     everything: bool = True  # or only what deduplication needs
+    language_prior_correction: float = 0.4
+    language_restrict_to: tuple[str, ...] | None = None
+
+    @property
+    def language(self) -> LanguageSettings:
+        """What language identification needs."""
+        return LanguageSettings(
+            self.language_model,
+            self.language_max_bytes,
+            self.language_prior_correction,
+            self.language_restrict_to,
+        )
 
 
 class Annotated(NamedTuple):
@@ -167,9 +179,7 @@ def _everything(
     """The texts without private data, the columns of what is measured of them, and their signatures."""
     texts, private = private_data(texts, replace=settings.replace_private_data)
     data, offsets_N1 = buffers(texts)
-    languages = identify(
-        data, offsets_N1, declared, model=settings.language_model, max_bytes=settings.language_max_bytes
-    )
+    languages = identify(data, offsets_N1, declared, settings.language)
     annotated = fused.annotate_batch(
         data,
         offsets_N1,
@@ -179,12 +189,7 @@ def _everything(
     )
     signals = annotated.signals
     measured: dict[str, pa.Array] = {
-        s.LOCALE: pa.array(
-            [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)], pa.string()
-        ),
-        s.DETECTED: pa.array(languages.detected, pa.string()),
-        s.DETECTED_SCORE: pa.array(languages.detected_score),
-        s.LID_SCORE: pa.array(languages.declared_score),
+        **languages.columns,
         s.QUALITY: pa.array(
             quality(
                 languages.declared_score,
