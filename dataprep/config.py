@@ -91,6 +91,25 @@ class LanguageIdConfig(StrictConfig):
         default=None, description="path of a fastText model; null: lid.176.ftz, built in"
     )
     max_bytes: int = Field(default=1200, ge=100, description="UTF-8 bytes of a document shown to the model")
+    prior_correction: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="how far the frequency of languages in the model's training data is taken back; 0: not at all",
+    )
+    restrict_to: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="languages that may be detected; all others become one class, mis. null: every label",
+    )
+
+    @field_validator("restrict_to")
+    @classmethod
+    def _known_languages(cls, languages: list[str] | None) -> list[str] | None:
+        unknown = sorted(set(languages or ()) - set(LOCALES))
+        if unknown:
+            raise ValueError(f"unknown locale(s) {', '.join(unknown)}; known: {' '.join(LOCALES)}")
+        return languages and sorted(set(languages))
 
 
 class RulesConfig(StrictConfig):
@@ -99,7 +118,28 @@ class RulesConfig(StrictConfig):
     The paper and section of each rule stand beside it in `filter/rules.py`.
     """
 
-    min_language_score: float | None = Field(default=0.3, ge=0, le=1)
+    min_letter_fraction: float | None = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="letters per visible character; fewer are a text without language",
+    )
+    min_language_score: float | None = Field(default=0.4, ge=0, le=1)
+    min_script_fraction: float | None = Field(
+        default=0.5, ge=0, le=1, description="letters in a script that the language is written in"
+    )
+    max_foreign_letter_fraction: float | None = Field(
+        default=0.03, ge=0, le=1, description="letters that the language's alphabet does not have"
+    )
+    min_line_language_fraction: float | None = Field(
+        default=0.5, ge=0, le=1, description="lines, by bytes, in the document's language"
+    )
+    code_mixed: Literal["keep", "drop"] = Field(
+        default="keep", description="documents that mix two languages or scripts within lines"
+    )
+    min_code_mixing: float | None = Field(
+        default=0.2, ge=0, le=0.5, description="code-mixing index from which a document counts as mixed"
+    )
     wrong_language_score: float | None = Field(
         default=0.5,
         ge=0,
@@ -478,7 +518,7 @@ class PrepareConfig(StrictConfig):
     normalise: NormaliseConfig = NormaliseConfig()
     language_id: LanguageIdConfig = LanguageIdConfig()
     rules: RulesConfig = RulesConfig()
-    rules_by_locale: dict[str, dict[str, float | bool | None]] = Field(
+    rules_by_locale: dict[str, dict[str, float | bool | str | None]] = Field(
         default_factory=dict, description="per locale, thresholds that differ from `rules`"
     )
     near_dedup: NearDedupConfig = NearDedupConfig()
@@ -542,7 +582,9 @@ class PrepareConfig(StrictConfig):
                     f"balance.{key} names {', '.join(unknown)}, but the run has only {' '.join(there)}"
                 )
 
-    def rules_for(self, locale: str, thresholds: dict[str, float | bool | None] | None = None) -> RulesConfig:
+    def rules_for(
+        self, locale: str, thresholds: dict[str, float | bool | str | None] | None = None
+    ) -> RulesConfig:
         """The thresholds in force for one locale."""
         changed = self.rules_by_locale.get(locale, {}) if thresholds is None else thresholds
         return RulesConfig.model_validate({**self.rules.model_dump(), **changed})

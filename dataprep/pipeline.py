@@ -384,6 +384,10 @@ def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
         kept_private_data=tuple(kept),
         language_model=config.language_id.model,
         language_max_bytes=config.language_id.max_bytes,
+        language_prior_correction=config.language_id.prior_correction,
+        language_restrict_to=tuple(config.language_id.restrict_to)
+        if config.language_id.restrict_to
+        else None,
         num_bands=config.near_dedup.num_bands,
         rows_per_band=config.near_dedup.rows_per_band,
         seed=config.near_dedup.seed,

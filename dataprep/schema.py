@@ -17,6 +17,18 @@ LOCALE: Final = "locale"  # the declared language, else the detected one; "und" 
 DETECTED: Final = "detected"  # best label of the language identification, as a locale code
 DETECTED_SCORE: Final = "detected_score"  # its probability
 LID_SCORE: Final = "lid_score"  # probability of `locale`
+LANGUAGES: Final = "languages"  # the up to three best labels, best first
+LANGUAGE_SCORES: Final = "language_scores"  # their probabilities
+LINE_LANGUAGE_FRACTION: Final = (
+    "line_language_fraction"  # of the lines, by bytes, in `locale` or a close relative
+)
+SECOND_LANGUAGE: Final = "second_language"  # that has most of the other lines; null where none is sure
+SECOND_LANGUAGE_FRACTION: Final = "second_language_fraction"  # its share of the lines, by bytes
+SCRIPT_FRACTION: Final = "script_fraction"  # letters in a script that `locale` is written in / letters
+FOREIGN_LETTER_FRACTION: Final = (
+    "foreign_letter_fraction"  # letters that its alphabet does not have / in its scripts
+)
+CODE_MIXING: Final = "code_mixing"  # [0, 0.5], share of the rarer of two languages or scripts within lines
 TIMESTAMP: Final = "timestamp"
 FORM: Final = "form"  # written | spoken | spoken_converted
 NUMBERS_SPOKEN: Final = (

@@ -13,7 +13,7 @@ import pyarrow as pa
 import xxhash
 
 from dataprep import schema as s
-from dataprep.annotate.language_id import identify
+from dataprep.annotate.language_id import LanguageSettings, identify
 from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
 from dataprep.annotate.privacy.search import private_data
@@ -43,6 +43,18 @@ class AnnotateSettings:
     everything: bool = True  # or only what deduplication needs
     spoken_sources: frozenset[str] = frozenset()  # whose texts are put into spoken form
     kept_private_data: tuple[str, ...] = ()  # kinds that are only counted, where the others are replaced
+    language_prior_correction: float = 0.4
+    language_restrict_to: tuple[str, ...] | None = None
+
+    @property
+    def language(self) -> LanguageSettings:
+        """What language identification needs."""
+        return LanguageSettings(
+            self.language_model,
+            self.language_max_bytes,
+            self.language_prior_correction,
+            self.language_restrict_to,
+        )
 
 
 class Annotated(NamedTuple):
@@ -176,12 +188,9 @@ def _everything(
     texts: pa.StringArray, declared: list[str | None], settings: AnnotateSettings
 ) -> tuple[pa.StringArray, dict[str, pa.Array], fused.Annotated]:
     """The texts without private data, the columns of what is measured of them, and their signatures."""
-    languages = identify(
-        *buffers(texts), declared, model=settings.language_model, max_bytes=settings.language_max_bytes
-    )
-    locales = [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)]
+    languages = identify(*buffers(texts), declared, settings.language)
     keep = settings.kept_private_data if settings.replace_private_data else tuple(s.PRIVATE_DATA)
-    texts, private = private_data(texts, locales, keep=keep)
+    texts, private = private_data(texts, languages.locales, keep=keep)
     data, offsets_N1 = buffers(texts)
     annotated = fused.annotate_batch(
         data,
@@ -192,10 +201,7 @@ def _everything(
     )
     signals = annotated.signals
     measured: dict[str, pa.Array] = {
-        s.LOCALE: pa.array(locales, pa.string()),
-        s.DETECTED: pa.array(languages.detected, pa.string()),
-        s.DETECTED_SCORE: pa.array(languages.detected_score),
-        s.LID_SCORE: pa.array(languages.declared_score),
+        **languages.columns,
         s.QUALITY: pa.array(
             quality(
                 languages.declared_score,

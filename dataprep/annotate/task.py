@@ -20,7 +20,10 @@ from dataprep.parts import COMPRESSION, PartWriter, part_name
 from dataprep.sources.record import Columns, Document, Malformed, Split
 from dataprep.sources.registry import READERS
 
-_LOW_CARDINALITY: Final = [s.SOURCE, s.FILE, s.LANGUAGE, s.LOCALE, s.DETECTED, s.FORM, s.PART]
+_LOW_CARDINALITY: Final = [
+    *(s.SOURCE, s.FILE, s.LANGUAGE, s.LOCALE, s.DETECTED, s.SECOND_LANGUAGE, s.FORM, s.PART),
+    f"{s.LANGUAGES}.list.element",
+]
 _COUNTERS: Final = ("read", "quarantined", "private_data")
 _ROW_GROUP_BYTES: Final = 32 << 20
 _MAX_BATCH_ROWS: Final = 8_192

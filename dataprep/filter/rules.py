@@ -3,7 +3,8 @@
 Sources: [Gopher] Rae et al. 2021, "Scaling Language Models", appendix A.1.1; [C4] Raffel et al. 2020, section 2.2;
 [FineWeb] Penedo et al. 2024, section 3.6; [FineWeb-2] Penedo et al. 2025. Where a published rule counts words, the unit
 here is the word in scripts that separate words and the character in those that do not. Rules on the shape of lines
-apply to written text only: subtitles are short lines by nature.
+apply to written text only: subtitles are short lines by nature. The rules on language come first: what a word, a line
+or a good text is depends on it.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pyspark.sql import functions as F
 
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
-from dataprep.locales import LOCALES
+from dataprep.locales import LOCALES, NO_LANGUAGE, UNDETERMINED
 
 Threshold = Callable[
     [str], Column
@@ -90,6 +91,16 @@ def _wrong_language(value: Threshold) -> Column:
     )
 
 
+def _no_language(value: Threshold) -> Column:
+    return F.col(s.DETECTED).isin(NO_LANGUAGE, UNDETERMINED) | (
+        F.col("alpha_fraction") < value("min_letter_fraction")
+    )
+
+
+def _code_mixed(value: Threshold) -> Column:
+    return (value("code_mixed") == "drop") & (F.col(s.CODE_MIXING) >= value("min_code_mixing"))
+
+
 # In the order of credit: the first rule to reject a document keeps it. Cheap and certain reasons come first.
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -100,11 +111,49 @@ RULES: Final[tuple[Rule, ...]] = (
         "Nothing is left of the text after clean-up.",
     ),
     Rule(
+        "no_language",
+        "alpha_fraction",
+        "min_letter_fraction",
+        _no_language,
+        "Hardly any letters, as in lists of numbers, or what the model was taught to be noise (labels zxx_* and und_* "
+        "of GlotLID v3, Kargaran et al. 2023).",
+    ),
+    Rule(
         "wrong_language",
         s.DETECTED_SCORE,
         "wrong_language_score",
         _wrong_language,
         "The text is in another language than its source declares (CCNet, Wenzek et al. 2020, section 3.2).",
+    ),
+    Rule(
+        "wrong_script",
+        s.SCRIPT_FRACTION,
+        "min_script_fraction",
+        _below(s.SCRIPT_FRACTION, "min_script_fraction"),
+        "Most letters are of a script that the language is not written in (GlotScript, Kargaran et al. 2023, section "
+        "1).",
+    ),
+    Rule(
+        "foreign_letters",
+        s.FOREIGN_LETTER_FRACTION,
+        "max_foreign_letter_fraction",
+        _above(s.FOREIGN_LETTER_FRACTION, "max_foreign_letter_fraction"),
+        "Letters that the language's alphabet does not have: another language, which the model does not know (our own; "
+        "docs/results/language-id.md).",
+    ),
+    Rule(
+        "mixed_lines",
+        s.LINE_LANGUAGE_FRACTION,
+        "min_line_language_fraction",
+        _below(s.LINE_LANGUAGE_FRACTION, "min_line_language_fraction"),
+        "Most of the text lies in lines of other languages (OSCAR 22.01, Abadji et al. 2022).",
+    ),
+    Rule(
+        "code_mixed",
+        s.CODE_MIXING,
+        "min_code_mixing",
+        _code_mixed,
+        "Two languages or scripts are mixed within lines (code-mixing index, Das and Gambäck 2014); kept by default.",
     ),
     Rule(
         "uncertain_language",
@@ -322,7 +371,7 @@ def threshold_column(config: PrepareConfig, name: str) -> Column:
     return value
 
 
-def _literal(threshold: float | bool | None) -> Column:
+def _literal(threshold: float | bool | str | None) -> Column:
     """A threshold as a column; ratios as 32-bit floats, like the signals.
 
     A signal of three in ten is a little more than the double 0.3, so the bound itself would be rejected.

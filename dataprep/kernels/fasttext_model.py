@@ -112,10 +112,12 @@ class Model(NamedTuple):
     Attributes:
         labels: names of the labels as the file has them, with their prefix; label indexes point here.
         network: what the kernels take.
+        counts: how many training examples each label had.
     """
 
     labels: tuple[str, ...]
     network: Network
+    counts: tuple[int, ...]
 
 
 class Workspace(NamedTuple):
@@ -135,7 +137,7 @@ class Workspace(NamedTuple):
 
 
 @kernel
-def _workspace(network: Network, longest: int) -> Workspace:
+def workspace(network: Network, longest: int) -> Workspace:
     """Memory for texts of up to `longest` bytes."""
     longest += 8  # brackets, the end mark, and the token that stands for a line end
     num_running = max(0, min(network.word_ngrams - 1, longest))
@@ -338,12 +340,14 @@ def _is_unknown_label(data: Bytes, start: int, end: int) -> bool:
 
 
 @kernel
-def _is_separator(byte: int) -> bool:
+def is_separator(byte: int) -> bool:
+    """Whether the byte parts two tokens."""
     return byte <= 0x20 and (SEPARATORS >> byte) & 1 == 1
 
 
 @kernel
-def _is_blank(data: Bytes, start: int, end: int, properties: Properties) -> bool:
+def is_blank(data: Bytes, start: int, end: int, properties: Properties) -> bool:
+    """Whether there is nothing but white space (`str.isspace`) in [start, end)."""
     position = start
     while position < end:
         codepoint, position = decode(data, position, end)
@@ -353,7 +357,7 @@ def _is_blank(data: Bytes, start: int, end: int, properties: Properties) -> bool
 
 
 @kernel
-def _whole_characters(data: Bytes, start: int, stop: int, end: int) -> tuple[int, int]:
+def whole_characters(data: Bytes, start: int, stop: int, end: int) -> tuple[int, int]:
     """The part of [start, stop) without the characters that its ends cut; the document ends at `end`."""
     while start < stop and data[start] & 0xC0 == 0x80:
         start += 1
@@ -371,7 +375,7 @@ def _excerpt(data: Bytes, start: int, end: int, max_bytes: int) -> tuple[tuple[i
         return (start, end), (end, end)
     half = max_bytes // 2
     middle = start + max((size - half) // 2, half)
-    return _whole_characters(data, start, start + half, end), _whole_characters(
+    return whole_characters(data, start, start + half, end), whole_characters(
         data, middle, middle + half, end
     )
 
@@ -379,13 +383,13 @@ def _excerpt(data: Bytes, start: int, end: int, max_bytes: int) -> tuple[tuple[i
 @kernel
 def _next_token(data: Bytes, position: int, end: int) -> tuple[int, int, np.uint64]:
     """Where the next token before `end` begins and ends, both `end` if there is none, and its `fnv`."""
-    while position < end and _is_separator(integer(data[position])):
+    while position < end and is_separator(integer(data[position])):
         position += 1
     begin = position
     state = FNV_BASIS
     while position < end:
         byte = integer(data[position])
-        if _is_separator(byte):
+        if is_separator(byte):
             break
         state = absorb(state, byte)
         position += 1
@@ -393,12 +397,24 @@ def _next_token(data: Bytes, position: int, end: int) -> tuple[int, int, np.uint
 
 
 @kernel
-def _add_text(
-    network: Network, data: Bytes, parts: tuple[tuple[int, int], tuple[int, int]], work: Workspace
-) -> int:
-    """Number of vectors added to `work.hidden` for the parts of a text and the end of its line.
+def add_part(
+    network: Network, data: Bytes, start: int, end: int, work: Workspace, active: int
+) -> tuple[int, int, bool]:
+    """Adds the vectors of the tokens in [start, end) to `work.hidden`.
 
     A label, known or only spelled like one, adds nothing and parts no word n-gram. A line end spelled out ends all.
+
+    Args:
+        network: the model.
+        data: UTF-8 bytes.
+        start: first byte.
+        end: one past the last byte; no token goes across either end.
+        work: working memory for at least the part's bytes.
+        active: how many words of the same text come before the part, as far as word n-grams still grow from them; 0 at
+            its beginning, else what the call before returned.
+
+    Returns:
+        The number of vectors added, the next `active`, and whether the text has ended.
     """
     # Every array is taken out once: a named tuple handed on costs an atomic count for each of its arrays.
     slots, hashes, spelling, starts = network.slots, network.hashes, network.spelling, network.starts
@@ -406,58 +422,77 @@ def _add_text(
     num_words, bucket, reciprocal = network.num_words, np.uint64(network.bucket), network.reciprocal
     min_n, max_n = network.min_n, network.max_n
     token, pending, running, hidden = work.token, work.pending, work.running, work.hidden
-    total, count, active = 0, 0, 0
+    total, count = 0, 0
     ended = False
-    for part in range(3):
-        text = data if part < 2 else LINE_END
-        position, end = (0, LINE_END.size) if part == 2 else parts[part]
-        while not ended:
-            start, position, state = _next_token(text, position, end)
-            if start == position:
-                break
-            ended = _is_line_end(text, start, position)
-            entry = _find(slots, hashes, spelling, starts, text, start, position, state)
-            if entry >= num_words or (entry < 0 and _is_unknown_label(text, start, position)):
-                continue
-            if entry >= 0:
-                pending[count] = entry
-                count += 1
-                total += weights[entry] - 1
-            elif max_n > 0 and not ended:
-                size = _bracket(text, start, position, token)
-                first = 0
-                while first < size:
-                    first, count = _collect_ngrams(
-                        token,
-                        size,
-                        first,
-                        (min_n, max_n),
-                        num_words,
-                        bucket,
-                        reciprocal,
-                        known,
-                        pending,
-                        count,
-                    )
-                    if count >= FLUSH_ROWS:
-                        _flush(rows, num_words, known, pending, count, hidden)
-                        total += count
-                        count = 0
-            if running.size:
-                count = _collect_word_ngrams(
-                    state, running, active, num_words, network.bucket, known, pending, count
+    position = start
+    while not ended:
+        begin, position, state = _next_token(data, position, end)
+        if begin == position:
+            break
+        ended = _is_line_end(data, begin, position)
+        entry = _find(slots, hashes, spelling, starts, data, begin, position, state)
+        if entry >= num_words or (entry < 0 and _is_unknown_label(data, begin, position)):
+            continue
+        if entry >= 0:
+            pending[count] = entry
+            count += 1
+            total += weights[entry] - 1
+        elif max_n > 0 and not ended:
+            size = _bracket(data, begin, position, token)
+            first = 0
+            while first < size:
+                first, count = _collect_ngrams(
+                    token,
+                    size,
+                    first,
+                    (min_n, max_n),
+                    num_words,
+                    bucket,
+                    reciprocal,
+                    known,
+                    pending,
+                    count,
                 )
-                active = min(active + 1, running.size)
-            if count >= FLUSH_ROWS:
-                _flush(rows, num_words, known, pending, count, hidden)
-                total += count
-                count = 0
+                if count >= FLUSH_ROWS:
+                    _flush(rows, num_words, known, pending, count, hidden)
+                    total += count
+                    count = 0
+        if running.size:
+            count = _collect_word_ngrams(
+                state, running, active, num_words, network.bucket, known, pending, count
+            )
+            active = min(active + 1, running.size)
+        if count >= FLUSH_ROWS:
+            _flush(rows, num_words, known, pending, count, hidden)
+            total += count
+            count = 0
     _flush(rows, num_words, known, pending, count, hidden)
-    return total + count
+    return total + count, active, ended
 
 
 @kernel
-def _dot(vector: Floats, matrix: Matrix, row: int) -> np.float32:
+def add_line_end(network: Network, work: Workspace, active: int) -> int:
+    """Number of vectors added to `work.hidden` for the line end that follows a text; see `add_part`."""
+    added, _, _ = add_part(network, LINE_END, 0, LINE_END.size, work, active)
+    return added
+
+
+@kernel
+def _add_text(
+    network: Network, data: Bytes, parts: tuple[tuple[int, int], tuple[int, int]], work: Workspace
+) -> int:
+    """Number of vectors added to `work.hidden` for the parts of a text and the end of its line."""
+    total, active = 0, 0
+    ended = False
+    for part in range(2):
+        if not ended:
+            added, active, ended = add_part(network, data, parts[part][0], parts[part][1], work, active)
+            total += added
+    return total if ended else total + add_line_end(network, work, active)
+
+
+@kernel
+def dot(vector: Floats, matrix: Matrix, row: int) -> np.float32:
     """Product of a vector of 4n numbers with a row of a matrix, in four sums that run side by side."""
     first = second = third = fourth = np.float32(0)
     for index in range(0, vector.size, 4):
@@ -475,7 +510,7 @@ def _log(probability: float) -> np.float32:
 
 
 @kernel
-def _insert(label: int, score: np.float32, labels: Indexes, scores: Floats, size: int) -> int:
+def insert(label: int, score: np.float32, labels: Indexes, scores: Floats, size: int) -> int:
     """Number of labels kept, best first, after one more was offered; `size` are kept already."""
     if size == labels.size:
         if score <= scores[size - 1]:
@@ -507,9 +542,9 @@ def _best_of_tree(network: Network, hidden: Floats, labels: Indexes, scores: Flo
         if score < least or (size == labels.size and score < scores[size - 1]):
             continue
         if left[node] < 0:
-            size = _insert(node, score, labels, scores, size)
+            size = insert(node, score, labels, scores, size)
             continue
-        product = _dot(hidden, output, node - network.num_labels)
+        product = dot(hidden, output, node - network.num_labels)
         probability = np.float64(np.float32(1.0 / (1.0 + np.float64(np.exp(-product)))))
         left_score = score + _log(1.0 - probability)
         right_score = score + _log(probability)
@@ -521,7 +556,7 @@ def _best_of_tree(network: Network, hidden: Floats, labels: Indexes, scores: Flo
 
 
 @kernel
-def _sigmoid(value: np.float32) -> np.float32:
+def sigmoid(value: np.float32) -> np.float32:
     """The library's sigmoid, a table of SIGMOID_STEPS steps in [-SIGMOID_RANGE, SIGMOID_RANGE], computed anew."""
     bound = np.float32(SIGMOID_RANGE)
     if value < -bound:
@@ -539,7 +574,7 @@ def _best_of_list(network: Network, hidden: Floats, labels: Indexes, scores: Flo
     output = network.output
     outputs = np.empty(network.num_labels, np.float32)
     for label in range(network.num_labels):
-        outputs[label] = _dot(hidden, output, label)
+        outputs[label] = dot(hidden, output, label)
     if network.loss == SOFTMAX:
         largest = outputs.max()
         total = np.float32(0)
@@ -550,10 +585,10 @@ def _best_of_list(network: Network, hidden: Floats, labels: Indexes, scores: Flo
             outputs[label] /= total
     else:
         for label in range(network.num_labels):
-            outputs[label] = _sigmoid(outputs[label])
+            outputs[label] = sigmoid(outputs[label])
     size = 0
     for label in range(network.num_labels):
-        size = _insert(label, _log(np.float64(outputs[label])), labels, scores, size)
+        size = insert(label, _log(np.float64(outputs[label])), labels, scores, size)
     return size
 
 
@@ -563,10 +598,10 @@ def _predict_batch(
 ) -> tuple[Indexes, Floats]:
     labels = np.full((offsets.size - 1, k), -1, np.int32)
     scores = np.zeros((offsets.size - 1, k), np.float32)
-    work = _workspace(network, min(longest_document(offsets), max_bytes))
+    work = workspace(network, min(longest_document(offsets), max_bytes))
     for document in range(offsets.size - 1):
         parts = _excerpt(data, offsets[document], offsets[document + 1], max_bytes)
-        if _is_blank(data, parts[0][0], parts[0][1], properties) and _is_blank(
+        if is_blank(data, parts[0][0], parts[0][1], properties) and is_blank(
             data, parts[1][0], parts[1][1], properties
         ):
             continue
@@ -799,7 +834,7 @@ def _fill_slots(spelling: Bytes, starts: Offsets, hashes: npt.NDArray[np.uint32]
 @kernel
 def _fold_ngrams(network: Network, rows: Matrix, weights: Indexes, longest: int) -> None:
     """Add to each word's row the rows of its n-grams, and count them; the line end has none."""
-    work = _workspace(network, longest)
+    work = workspace(network, longest)
     token, pending, hidden = work.token, work.pending, work.hidden
     spelling, starts, known = network.spelling, network.starts, network.known
     bucket, lengths = np.uint64(network.bucket), (network.min_n, network.max_n)
@@ -947,7 +982,7 @@ def _parse(data: Bytes) -> Model:
     names = [
         dictionary.spelling[starts[entry] : starts[entry + 1]] for entry in range(num_words, starts.size - 1)
     ]
-    return Model(tuple(name.tobytes().decode() for name in names), network)
+    return Model(tuple(name.tobytes().decode() for name in names), network, tuple(label_counts))
 
 
 def load(path: str) -> Model:

@@ -24,6 +24,10 @@ GOOD: Final[dict[str, Any]] = {
     "detected": "en",
     "detected_score": 0.9,
     "lid_score": 0.9,
+    "script_fraction": 1.0,
+    "foreign_letter_fraction": 0.0,
+    "line_language_fraction": 1.0,
+    "code_mixing": 0.0,
     "form": "written",
     "num_chars": 1000,
     "num_units": 200,
@@ -74,8 +78,22 @@ CASES: Final[list[tuple[dict[str, Any], str | None]]] = [
     ({"language": "no", "locale": "no", "detected": "da", "detected_score": 0.99}, None),
     ({"language": "no", "locale": "no", "detected": "sv", "detected_score": 0.99}, "wrong_language"),
     ({"language": "da", "locale": "da", "detected": "no", "detected_score": 0.99}, "wrong_language"),
-    ({"lid_score": 0.29}, "uncertain_language"),
-    ({"lid_score": 0.3}, None),
+    ({"language": "hi", "locale": "hi-Latn", "detected": "hi-Latn", "detected_score": 0.99}, None),
+    ({"detected": "und", "detected_score": 0.0, "lid_score": 0.0}, "no_language"),
+    ({"detected": "zxx", "detected_score": 0.99}, "no_language"),
+    ({"alpha_fraction": 0.19}, "no_language"),
+    ({"script_fraction": 0.5}, None),
+    ({"script_fraction": 0.49}, "wrong_script"),
+    ({"script_fraction": None}, None),
+    ({"foreign_letter_fraction": 0.03}, None),
+    ({"foreign_letter_fraction": 0.04}, "foreign_letters"),
+    ({"foreign_letter_fraction": None}, None),
+    ({"line_language_fraction": 0.5}, None),
+    ({"line_language_fraction": 0.49}, "mixed_lines"),
+    ({"line_language_fraction": None}, None),
+    ({"code_mixing": 0.5}, None),
+    ({"lid_score": 0.39}, "uncertain_language"),
+    ({"lid_score": 0.4}, None),
     ({"lid_score": None}, None),
     ({"num_units": 19}, "too_few_words"),
     ({"num_units": 20}, None),
@@ -151,8 +169,11 @@ CASES: Final[list[tuple[dict[str, Any], str | None]]] = [
     (SPOKEN | {"newline_ratio": 1.0}, None),
     # The first rule keeps the credit.
     ({"detected": "th", "lid_score": 0.0, "num_units": 1, "newline_ratio": 1.0}, "wrong_language"),
-    ({"num_units": 1, "alpha_fraction": 0.0, "newline_ratio": 1.0}, "too_few_words"),
-    ({"alpha_fraction": 0.0, "newline_ratio": 1.0}, "few_letters"),
+    ({"num_units": 1, "alpha_fraction": 0.3, "newline_ratio": 1.0}, "too_few_words"),
+    ({"alpha_fraction": 0.3, "newline_ratio": 1.0}, "few_letters"),
+    ({"alpha_fraction": 0.0, "detected": "th", "script_fraction": 0.0}, "no_language"),
+    ({"detected": "th", "script_fraction": 0.0, "foreign_letter_fraction": 1.0}, "wrong_language"),
+    ({"script_fraction": 0.0, "foreign_letter_fraction": 1.0, "line_language_fraction": 0.0}, "wrong_script"),
     ({"num_chars": 0, "num_units": 0, "lid_score": 0.0}, "empty"),
 ]
 NAMES: Final = [f"{number}: {changes}" for number, (changes, _) in enumerate(CASES)]
@@ -190,11 +211,15 @@ def test_a_rule_rejects_beyond_its_threshold_and_keeps_the_bound_and_the_unknown
 def test_every_rule_is_tried_and_explained() -> None:
     tried = {reason for _, reason in CASES if reason}
 
-    assert tried == {rule.reason for rule in RULES}
+    assert tried | {"code_mixed"} == {rule.reason for rule in RULES}
     assert tried < set(EXPLANATIONS)
     assert {rule.signal for rule in RULES} <= {signal.name for signal in SIGNALS} | {
         "detected_score",
         "lid_score",
+        "script_fraction",
+        "foreign_letter_fraction",
+        "line_language_fraction",
+        "code_mixing",
     }
 
 
@@ -220,13 +245,32 @@ def test_a_locale_has_its_own_thresholds_and_the_others_keep_the_common_one(spar
     assert list(actual.values()) == [None, "too_few_words", "too_few_words", None, None]
 
 
+def test_code_mixed_documents_are_kept_or_dropped_per_locale(spark: SparkSession) -> None:
+    config = prepare_config(rules={"code_mixed": "drop"}, rules_by_locale={"hi-Latn": {"code_mixed": "keep"}})
+    romanised = {"language": "hi", "locale": "hi-Latn", "detected": "hi-Latn"}
+
+    actual = reasons(
+        spark,
+        config,
+        [
+            {"code_mixing": 0.19},
+            {"code_mixing": 0.2},
+            {"code_mixing": None},
+            romanised | {"code_mixing": 0.5},
+        ],
+    )
+
+    assert list(actual.values()) == [None, "code_mixed", None, None]
+
+
 def test_a_rule_that_is_switched_off_rejects_nothing(spark: SparkSession) -> None:
-    off = {name: None for name in type(prepare_config().rules).model_fields if name != "drop_lorem_ipsum"}
+    switches = {"drop_lorem_ipsum", "code_mixed"}
+    off = {name: None for name in type(prepare_config().rules).model_fields if name not in switches}
     config = prepare_config(rules={**off, "drop_lorem_ipsum": False})
 
     actual = reasons(spark, config, [changes for changes, _ in CASES])
 
-    assert set(actual.values()) == {None, "empty"}
+    assert set(actual.values()) == {None, "empty", "no_language"}
 
 
 def test_a_locale_that_is_not_asked_for_is_dropped_unless_empty(spark: SparkSession) -> None:
