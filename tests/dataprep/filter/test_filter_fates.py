@@ -176,7 +176,7 @@ def test_the_rejected_sample_shows_the_value_that_did_it_and_what_was_kept_inste
         "wrong_language",
     ]
     short = by_reason["too_few_words"]
-    assert (short["signal"], short["value"], short["threshold"]) == ("num_units", 2.0, 20.0)
+    assert (short["signal"], short["value"], short["threshold"]) == ("num_units", 4.0, 20.0)
     assert (short["locator"], short["excerpt"], short["kept_doc_id"]) == ("w3", "This is too short.", None)
     near = by_reason["near_duplicate"]
     assert (near["kept_doc_id"], near["kept_source"], near["kept_locator"]) == (run.books[1], "books", "b1")
