@@ -386,6 +386,14 @@ _LATVIAN: Final = """
  savu jā ne
 """
 
+# Kurdish: the model has one label for what is written in two alphabets.
+_NORTHERN_KURDISH: Final = """
+ û di de ji bi ku li jî ew ev bo bû ye min te wî wê me we wan çi çima kî kengî gelek an her dike dikin
+"""
+_CENTRAL_KURDISH: Final = """
+ لە بە کە بۆ ئەو ئەم و لەگەڵ هەر هەموو دەکات دەکرێت بوو نییە هەیە من تۆ ئێمە ئێوە ئەوان چی بۆچی کێ کەی زۆر یان
+"""
+
 # Romanised Hindi as people write it; spellings vary. Without words that English has too (to, the, me, is).
 _ROMANISED_HINDI: Final = """
  hai hain hoon hun tha thi nahi nahin nai kya kyun kyu kyon kaise kahan kahaan kab kaun kitna kitne kitni
@@ -418,6 +426,7 @@ CUES: Final[dict[str, str]] = {
     "bs": _BOSNIAN + _in_cyrillic(_BOSNIAN),
     "ca": _CATALAN,
     "ceb": _CEBUANO,
+    "ckb": _CENTRAL_KURDISH,
     "cs": _CZECH,
     "da": _DANISH,
     "en": _ENGLISH,
@@ -435,6 +444,7 @@ CUES: Final[dict[str, str]] = {
     "id": _INDONESIAN,
     "is": _ICELANDIC,
     "krl": _KARELIAN,
+    "ku": _NORTHERN_KURDISH,
     "lt": _LITHUANIAN,
     "lv": _LATVIAN,
     "mag": _MAGAHI,
@@ -489,6 +499,7 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     ("ur", "pnb", "skr"),
     ("zh", "yue", "wuu"),
     ("lt", "lv"),
+    ("ku", "ckb"),
 )
 
 # Labels of lid.176 that stand for several members of a group, or for one by an older name.

@@ -90,7 +90,7 @@ class Run:
                 Document("w0", FIRST, "en"),
                 Document("w1", FIRST.replace(" ", "  "), "en"),
                 Document("w2", SECOND.replace("calm", "quiet"), "en"),
-                Document("w3", "Too short.", "en"),
+                Document("w3", "This is too short.", "en"),
                 Document("w4", FRENCH, "en"),
             ],
         )
@@ -159,7 +159,7 @@ def test_the_funnel_counts_documents_and_bytes_per_file_locale_and_reason(run: R
         ("web", "web.gz", "en", None, 1, first),
         ("web", "web.gz", "en", "exact_duplicate", 1, first + FIRST.count(" ")),
         ("web", "web.gz", "en", "near_duplicate", 1, second + 1),
-        ("web", "web.gz", "en", "too_few_words", 1, 10),
+        ("web", "web.gz", "en", "too_few_words", 1, 18),
         ("web", "web.gz", "en", "wrong_language", 1, french),
     ]
 
@@ -176,8 +176,8 @@ def test_the_rejected_sample_shows_the_value_that_did_it_and_what_was_kept_inste
         "wrong_language",
     ]
     short = by_reason["too_few_words"]
-    assert (short["signal"], short["value"], short["threshold"]) == ("num_units", 2.0, 20.0)
-    assert (short["locator"], short["excerpt"], short["kept_doc_id"]) == ("w3", "Too short.", None)
+    assert (short["signal"], short["value"], short["threshold"]) == ("num_units", 4.0, 20.0)
+    assert (short["locator"], short["excerpt"], short["kept_doc_id"]) == ("w3", "This is too short.", None)
     near = by_reason["near_duplicate"]
     assert (near["kept_doc_id"], near["kept_source"], near["kept_locator"]) == (run.books[1], "books", "b1")
     assert (near["jaccard"], near["kept_excerpt"], near["signal"]) == (0.85, SECOND, None)
