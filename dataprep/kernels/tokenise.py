@@ -1,11 +1,11 @@
 """The one walk over a document's codepoints, its units, and its shingles.
 
 **Units.** A word is a maximal run of letters, marks and numbers, with an apostrophe (' or ’, hashed alike) where one
-stands between two letters. U+200C and U+200D (zero-width non-joiner and joiner) belong to what they follow, as marks do:
-at the end of a word too, where Malayalam and Bengali are written with them. A mark of no script (combining diacritic,
-variation selector) never begins a word: it belongs to the symbol before it. Letters and numbers of Han, Kana, Thai, Lao,
-Khmer and Myanmar end the run: each is a unit of its own, with the marks that follow it. Codepoints are case-folded one
-to one; digits and marks stay as they are.
+stands between two letters. U+200C and U+200D (zero-width non-joiner and joiner) belong to what they follow, as marks
+do: at the end of a word too, where Malayalam and Bengali are written with them. A mark of no script (combining
+diacritic, variation selector) never begins a word: it belongs to the symbol before it. Letters and numbers of Han,
+Kana, Thai, Lao, Khmer and Myanmar end the run: each is a unit of its own, with the marks that follow it. Codepoints
+are case-folded one to one; digits and marks stay as they are.
 
 **Rule of a document.** The units of a document are always the same mixed sequence; one rule per document decides how
 many of them make a shingle. If more than half are character units, the shingle length is 6 where Han and Kana letters
