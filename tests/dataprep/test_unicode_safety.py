@@ -4,6 +4,7 @@ Each step gets text of one script at a time: letters with the marks, joiners and
 """
 
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def texts(draw: st.DrawFn, scripts: list[str] | None = None) -> str:
 
 @st.composite
 def pairs_that_differ(draw: st.DrawFn) -> tuple[str, str]:
-    """A text that is one shingle, and the same without one mark or joiner, or with two characters exchanged."""
+    """A text that is one shingle, and one that differs in a mark or joiner, or in the order of two characters."""
     script = draw(st.sampled_from(sorted(SCRIPTS)))
     letters, marks = SCRIPTS[script]
     if script in WORD_SCRIPTS:
@@ -113,19 +114,20 @@ def pairs_that_differ(draw: st.DrawFn) -> tuple[str, str]:
         units = draw(st.lists(letters_with_marks(script), min_size=size, max_size=size))
         separator = ""
     place = draw(st.integers(0, len(units) - 1))
-    letter, mark = draw(st.sampled_from(letters)), draw(st.sampled_from(marks))
+    letter = draw(st.sampled_from(letters))
+    mark, another = draw(st.permutations([*marks, ""]))[:2]
     before, after = draw(
         st.sampled_from(
-            [(letter + mark, letter), (letter + mark + mark, letter + mark), (letter + mark, mark + letter)]
+            [
+                (letter + mark, letter + another),
+                (letter + mark + another, letter + mark + another + another + mark),
+                (letter + (mark or another), (mark or another) + letter),
+            ]
         )
     )
     return tuple(
         separator.join([*units[:place], changed, *units[place + 1 :]]) for changed in (before, after)
     )  # type: ignore[return-value]
-
-
-def of_each(text: str) -> tuple[pa.StringArray, Any]:
-    return pa.array([text]), buffers(pa.array([text]))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -174,6 +176,26 @@ def test_hashes_and_signatures_tell_them_apart(pair: tuple[str, str]) -> None:
     assert (sketched.band_keys[0] != sketched.band_keys[1]).all()
     assert (contents[0] != contents[1]).any()
     assert lines[0] != lines[1]
+
+
+@pytest.mark.parametrize("script", [script for script, (_, marks) in SCRIPTS.items() if ZWNJ in marks])
+@pytest.mark.parametrize("place", ["{0}{1}{0}", "{0}{1}", "{0}{1}{0}{1}", "{0}{0}{1}.", "{0}{1}{1}{0}"])
+def test_a_joiner_inside_a_word_and_at_its_end_is_told_from_none_and_from_the_other_one(
+    script: str, place: str
+) -> None:
+    letter = SCRIPTS[script][0][0]
+    variants = [
+        f"{letter} " * 6 + place.format(letter, joiner) + f" {letter}" * 6 for joiner in ("", ZWNJ, ZWJ)
+    ]
+    data, offsets = buffers(pa.array(variants))
+
+    hashes, starts = shingle_hashes(data, offsets)
+    sketched = sketch_texts(data, offsets, num_bands=4, rows_per_band=40, seed=1)
+
+    shingles = [tuple(hashes[a:b].tolist()) for a, b in pairwise(starts.tolist())]
+    assert len(set(shingles)) == 3
+    assert len({tuple(keys) for keys in sketched.band_keys.tolist()}) == 3
+    assert len(set(line_hashes(data, offsets).hashes.tolist())) == 3
 
 
 @given(texts(), texts())

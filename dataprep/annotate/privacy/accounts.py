@@ -15,7 +15,7 @@ from typing import Final
 from stdnum import iban, luhn, numdb
 
 from dataprep.annotate.privacy.numbers import Number, stands_alone, word_pattern
-from dataprep.annotate.privacy.view import Match, View, cuts_character
+from dataprep.annotate.privacy.view import Match, View, goes_on
 
 _IBAN: Final = re.compile(r"[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}")
 _SEPARATORS: Final = str.maketrans("", "", " -")
@@ -64,7 +64,7 @@ def ibans(view: View) -> Iterator[Match]:
         left -= view.plain[end] not in " -"
         end += 1
     after = view.plain[end : end + 1]
-    if (after.isascii() and (after.isalnum() or after == "_")) or cuts_character(view.text, start, end):
+    if (after.isascii() and (after.isalnum() or after == "_")) or goes_on(view.text, end):
         return
     if iban.is_valid(compact[:size], check_country=False):
         yield Match("iban", start, end)

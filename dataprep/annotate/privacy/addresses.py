@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from dataprep.annotate.privacy.view import Match, View, cuts_character
+from dataprep.annotate.privacy.view import Match, View, goes_on
 
 _NAME_SIGNS: Final = frozenset("._+-'’")
 _MAX_NAME_BYTES: Final = 64  # RFC 5321, section 4.5.3.1
@@ -62,7 +62,7 @@ def emails(view: View) -> Iterator[Match]:
     """The address around the at sign of the view."""
     start = _name_start(view)
     end = _domain_end(view)
-    if start is not None and end is not None and not cuts_character(view.text, start, end):
+    if start is not None and end is not None and not goes_on(view.text, end):
         yield Match("email", start, end)
 
 
@@ -177,7 +177,7 @@ def ip_addresses(view: View) -> Iterator[Match]:
     """The addresses of version 4 that begin in the view's place."""
     for match in _IPV4.finditer(view.plain, view.start, min(len(view.plain), view.end + 2)):
         is_address = not (_NOBODY.match(match[0]) or _NUMBERING.search(view.before(match.start())))
-        if is_address and not cuts_character(view.text, *match.span()):
+        if is_address and not goes_on(view.text, match.end()):
             yield Match("ip_address", *match.span())
 
 
@@ -190,5 +190,5 @@ def ipv6_addresses(view: View) -> Iterator[Match]:
         ipaddress.IPv6Address(match[0])
     except ValueError:
         return
-    if not cuts_character(view.text, *match.span()):
+    if not goes_on(view.text, match.end()):
         yield Match("ip_address", *match.span())

@@ -53,7 +53,7 @@ from stdnum.ua import rntrc
 from stdnum.us import ssn
 
 from dataprep.annotate.privacy.numbers import Number, stands_alone, word_pattern
-from dataprep.annotate.privacy.view import Match, View, cuts_character
+from dataprep.annotate.privacy.view import Match, View, goes_on
 
 Check = Callable[[str], bool]
 
@@ -359,7 +359,7 @@ def national_codes(view: View) -> Iterator[Match]:
             accepted = each.accepts(
                 view, start, number if each.country == "FI" else number.replace("-", ""), "code"
             )
-            if accepted and not cuts_character(view.text, start, end):
+            if accepted and not goes_on(view.text, end):
                 yield Match("national_id", start, end)
 
 

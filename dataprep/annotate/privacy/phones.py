@@ -15,7 +15,7 @@ import phonenumbers
 from phonenumbers import Leniency, NumberParseException, PhoneNumber, PhoneNumberMatcher, PhoneNumberType
 
 from dataprep.annotate.privacy.numbers import Run, stands_alone, word_pattern
-from dataprep.annotate.privacy.view import Match, View, cuts_character
+from dataprep.annotate.privacy.view import Match, View, goes_on
 
 MIN_DIGITS: Final = 7
 MAX_DIGITS: Final = 15  # ITU-T E.164
@@ -110,7 +110,7 @@ def _international(view: View, run: Run, start: int) -> Match | None:
 def _is_end(view: View, end: int) -> bool:
     after = view.plain[end : end + 1]
     is_joined = after.isascii() and (after.isalnum() or after == "_") and after != ""
-    return not is_joined and not cuts_character(view.text, end - 1, end)
+    return not is_joined and not goes_on(view.text, end)
 
 
 def _national(view: View, groups: list[tuple[int, int]]) -> Match | None:
@@ -123,7 +123,7 @@ def _national(view: View, groups: list[tuple[int, int]]) -> Match | None:
     size = sum(lengths)
     if not MIN_DIGITS <= size <= MAX_DIGITS + 2 or not stands_alone(view, start, end):
         return None
-    if cuts_character(view.text, start, end):
+    if goes_on(view.text, end):
         return None
     first = view.plain[slice(*groups[0])]
     is_telling = _is_telling(written, first, lengths)

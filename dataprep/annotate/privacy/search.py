@@ -19,7 +19,7 @@ from dataprep.annotate.privacy.addresses import emails, ip_addresses, ipv6_addre
 from dataprep.annotate.privacy.national_ids import is_national_id, national_codes
 from dataprep.annotate.privacy.numbers import numbers, run_of
 from dataprep.annotate.privacy.phones import phone_numbers
-from dataprep.annotate.privacy.view import Match, View, cuts_character, plain
+from dataprep.annotate.privacy.view import Match, View, goes_on, plain
 from dataprep.kernels.arrow_buffers import Bytes, buffers
 from dataprep.kernels.private_data import AT_SIGN, CODE, IPV6, find_places
 
@@ -139,7 +139,7 @@ def _recognised(view: View, kind: int) -> Iterator[Match]:
     yield from ip_addresses(view)
     run = run_of(view)
     for number in numbers(view, run):
-        if cuts_character(view.text, number.start, number.end):
+        if goes_on(view.text, number.end):
             continue
         if is_payment_card(view, number):
             yield Match("payment_card", number.start, number.end)

@@ -76,15 +76,9 @@ def _plain() -> _Table:
 _PLAIN: Final = _plain()
 
 
-def cuts_character(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] begins or ends inside what readers take for one character.
-
-    A mark or joiner behind it belongs to its last character: a digit in a keycap is no digit of a number.
-    """
-    return _belongs_to_the_last(text[start : start + 1]) or _belongs_to_the_last(text[end : end + 1])
-
-
-def _belongs_to_the_last(character: str) -> bool:
-    return character > "\x7f" and (
-        character in "\u200c\u200d" or unicodedata.category(character).startswith("M")
+def goes_on(text: str, end: int) -> bool:
+    """Whether a mark or joiner at `end` belongs to the character before it: a digit in a keycap is none of a number."""
+    following = text[end : end + 1]
+    return following > "\x7f" and (
+        following in "\u200c\u200d" or unicodedata.category(following).startswith("M")
     )
