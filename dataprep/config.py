@@ -282,6 +282,89 @@ class LineDedupConfig(StrictConfig):
     )
 
 
+class ContaminationRules(StrictConfig):
+    """Thresholds on the matches of a document with the items of an evaluation set; see filter/decontaminate.py.
+
+    Lengths are in words; two characters of Han or Kana, or three of Thai, Lao, Khmer or Burmese, count as a word.
+    docs/results/decontamination.md says what the defaults find.
+    """
+
+    min_item_coverage: float = Field(
+        default=0.5, ge=0, le=1, description="share of an item that a document must have to go"
+    )
+    long_match_words: int | None = Field(
+        default=50, ge=1, description="a passage of so many words counts whatever its share; null: never"
+    )
+    min_match_words: int | None = Field(
+        default=None,
+        ge=1,
+        description="shorter passages do not count (shorter items: whole); null: all found do",
+    )
+    min_item_words: int = Field(
+        default=8,
+        ge=1,
+        description="shorter items do not condemn by themselves; least n of Brown et al. 2020, appendix C",
+    )
+    max_documents: int | None = Field(
+        default=10,
+        ge=1,
+        description="what more documents share is common knowledge or boilerplate (Brown et al. 2020); null: never",
+    )
+    min_document_coverage: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="a document that consists of items by this share goes, however short or common they are",
+    )
+
+
+class EvaluationSetConfig(StrictConfig):
+    """One evaluation set: where its items are, and how they are read."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="name in tables, manifest and report")
+    paths: list[str] = Field(
+        min_length=1, description="files or glob patterns, relative to input_root; .gz .zst .xz .bz2 too"
+    )
+    fields: list[str] = Field(
+        default_factory=list,
+        description="what of a record is an item: a key, a path as in data[].paragraphs[].context, a column, or its "
+        "number, from 1, where a table has no header; none for txt, whose lines are the items",
+    )
+    format: Literal["jsonl", "json", "tsv", "csv", "txt", "parquet"] | None = Field(
+        default=None, description="null: from the file names"
+    )
+    rules: dict[str, float | None] = Field(
+        default_factory=dict, description="thresholds that differ from `decontaminate.rules`"
+    )
+
+
+class DecontaminateConfig(StrictConfig):
+    """Documents that hold items of evaluation sets go; off without a set."""
+
+    sets: list[EvaluationSetConfig] = Field(default_factory=list)
+    ngram: int = Field(
+        default=13,
+        ge=5,
+        description="words that a passage and an item must share to be a match at all, in runs of five or more "
+        "(Brown et al. 2020, appendix C: 13 in a row); shorter items are found whole",
+    )
+    rules: ContaminationRules = ContaminationRules()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [each.name for each in self.sets]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"two sets are called {', '.join(repeated)}; names must be unique")
+        for each in self.sets:
+            self.rules_for(each)
+        return self
+
+    def rules_for(self, evaluation_set: EvaluationSetConfig) -> ContaminationRules:
+        """The thresholds in force for one set."""
+        return ContaminationRules.model_validate({**self.rules.model_dump(), **evaluation_set.rules})
+
+
 class QuotaConfig(StrictConfig):
     """Bounds on what is drawn of a locale or of a source."""
 
@@ -523,6 +606,7 @@ class PrepareConfig(StrictConfig):
     )
     near_dedup: NearDedupConfig = NearDedupConfig()
     line_dedup: LineDedupConfig = LineDedupConfig()
+    decontaminate: DecontaminateConfig = DecontaminateConfig()
     balance: BalanceConfig = BalanceConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     shards: ShardsConfig = ShardsConfig()

@@ -3,6 +3,7 @@
     annotate   read every input once, measure it        → documents/  dedup/signatures/  quarantine/
     dedup      rules, then exact and near duplicates    → dedup/pairs/  dedup/decisions/
     lines      boilerplate, where a source asks for it  → lines/
+    decontaminate  items of evaluation sets, where one is named → decontamination/
     fates      kept, or the one reason why not          → fates/  rejected_sample/
     tokenizer  SentencePiece on a balanced sample       → tokenizer/
     shards     encode, write, plan, balance the ledger  → shards/  plan.json  ledger.json
@@ -32,6 +33,9 @@ from dataprep.config import PrepareConfig, settings_sha256
 from dataprep.dedup.deduplicate import Index, run_dedup
 from dataprep.dedup.index import Segment, segments_before
 from dataprep.dedup.lines import run_lines
+from dataprep.filter.contamination import rules_settings
+from dataprep.filter.decontaminate import run_decontaminate
+from dataprep.filter.evaluation_sets import sets_fingerprint
 from dataprep.filter.fates import NO_REQUESTS, run_fates
 from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
@@ -55,10 +59,11 @@ DEDUP: Final = Stage(
     "dedup", "dedup", tuple(f"dedup/{name}" for name in ("decisions", "clusters", "pairs", "segment", "work"))
 )
 LINES: Final = Stage("lines", "lines", ("lines",))
+DECONTAMINATE: Final = Stage("decontaminate", "decontamination", ("decontamination",))
 FATES: Final = Stage("fates", "fates", ("fates", "rejected_sample"))
 TOKENIZER: Final = Stage("tokenizer", "tokenizer", ("tokenizer",))
 SHARDS: Final = Stage("shards", "shards", ("shards", "plan.json", "ledger.json", "run.json", "report"))
-STAGES: Final = (ANNOTATE, DEDUP, LINES, FATES, TOKENIZER, SHARDS)
+STAGES: Final = (ANNOTATE, DEDUP, LINES, DECONTAMINATE, FATES, TOKENIZER, SHARDS)
 
 # Libraries whose versions decide what a text becomes.
 _LIBRARIES: Final = (
@@ -111,6 +116,9 @@ class Pipeline:
             ANNOTATE: self._annotate,
             DEDUP: lambda: self._dedup(settings[DEDUP.name]),
             LINES: lambda: run_lines(self.spark(), self.config, self.run.path, partitions=self._partitions()),
+            DECONTAMINATE: lambda: run_decontaminate(
+                self.spark(), self.config, self.run.path, partitions=self._partitions()
+            ),
             FATES: self._fates,
             TOKENIZER: self._tokenizer,
             SHARDS: self._shards,
@@ -345,6 +353,7 @@ class Pipeline:
             "plan": plan,
             "files": entries,
             "removals": manifest_records(run.path),
+            "decontamination": self._evaluation_sets(),
         }
         return {
             "manifest_sha256": files.write_json(files.join(shards_dir, "manifest.json"), manifest),
@@ -353,6 +362,13 @@ class Pipeline:
             "tokens": sum(entry["tokens"] for entry in entries),
             "locales": len({entry["locale"] for entry in entries}),
         }
+
+    def _evaluation_sets(self) -> list[dict[str, Any]]:
+        """What the manifest says of the evaluation sets that the shards are free of; empty without any."""
+        if not self.run.record(DECONTAMINATE):
+            return []
+        sets = self._counts(DECONTAMINATE)["sets"]
+        return [{key: each[key] for key in ("name", "items", "sha256")} for each in sets]
 
     def _parts(self) -> Any:  # noqa: ANN401 (DataFrame of one int column)
         """One row per documents file, one partition per row: what the tasks that walk documents and fates get."""
@@ -433,6 +449,12 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
     line_sources = sorted(source.name for source in config.sources if source.line_dedup)
     # Without a source that asks for it, no setting of it decides anything.
     settings["line_dedup"] = settings["line_dedup"] | {"sources": line_sources} if line_sources else None
+    if config.decontaminate.sets:
+        settings["decontaminate"] = {
+            "sets": sets_fingerprint(config.decontaminate.sets, config.input_root),
+            "ngram": config.decontaminate.ngram,
+            "rules": rules_settings(config),
+        }
     settings["sources"] = [
         {
             "name": source.name,
@@ -489,9 +511,20 @@ def stage_settings(
         "line_dedup": settings["line_dedup"],
     }
     with_lines = settings["line_dedup"] is not None
+    before = {"lines": lines} if with_lines else {"dedup": dedup}
+    decontaminate, rules_of_sets = None, {}
+    if "decontaminate" in settings:
+        decontaminate = {
+            **before,
+            "code": code_sha256("filter/decontaminate.py", "filter/evaluation_sets.py"),
+            **{key: settings["decontaminate"][key] for key in ("sets", "ngram")},
+        }
+        before = {"decontaminate": decontaminate}
+        rules_of_sets = {"decontaminate_rules": settings["decontaminate"]["rules"]}
     fates = {
-        **({"lines": lines} if with_lines else {"dedup": dedup}),
-        "code": code_sha256("filter/fates.py", "removals/requests.py"),
+        **before,
+        **rules_of_sets,
+        "code": code_sha256("filter/contamination.py", "filter/fates.py", "removals/requests.py"),
         "validation_fraction": settings["shards"]["validation_fraction"],
     }
     tokenizer = {
@@ -510,6 +543,7 @@ def stage_settings(
         ANNOTATE.name: annotate,
         DEDUP.name: dedup,
         **({LINES.name: lines} if with_lines else {}),
+        **({DECONTAMINATE.name: decontaminate} if decontaminate else {}),
         FATES.name: fates_inputs(settings_sha256(fates), requests),
         TOKENIZER.name: tokenizer,
         SHARDS.name: shards,

@@ -85,6 +85,7 @@ DUPLICATE_REASONS: Final = {  # rule of a deduplication decision → drop reason
 }
 REMOVAL_REQUEST: Final = "removal_request"
 BOILERPLATE_LINES: Final = "boilerplate_lines"
+CONTAMINATED: Final = "contaminated"
 
 QUARANTINE: Final = pa.schema(
     [
@@ -107,6 +108,38 @@ LINES: Final = pa.schema(
         ("units_left", pa.int32()),
         ("bytes_left", pa.int64()),
         ("too_little_left", pa.bool_()),
+    ]
+)
+
+# One row per document and item of an evaluation set that the document holds in whole or in part. Lengths are in units
+# of the tokeniser: words, or characters where a script has no spaces; `unit_scale` of them count as a word.
+DECONTAMINATION: Final = pa.schema(
+    [
+        (DOC_ID, pa.string()),
+        (PART, pa.int32()),
+        (ROW, pa.int32()),
+        ("set", pa.string()),
+        ("item", pa.string()),  # file:record:field; the first of equal items of the set
+        ("item_units", pa.int32()),
+        ("unit_scale", pa.int32()),
+        ("match_length", pa.int32()),  # units of the item in the longest passage
+        ("item_coverage", pa.float32()),  # share of the item's units found in the document
+        ("document_coverage", pa.float32()),  # share of the document's units that are the item's
+        ("is_whole", pa.bool_()),  # a line of the document, or all of it, is the item
+        ("documents", pa.int32()),  # that share even the rarest run of five words of the match
+        ("set_items", pa.int32()),  # items of the set in the document
+        ("set_coverage", pa.float32()),  # share of the document's units that are of items of the set
+    ]
+)
+
+# One row per item of the evaluation sets.
+EVALUATION_ITEMS: Final = pa.schema(
+    [
+        ("set", pa.string()),
+        ("item", pa.string()),
+        ("same_as", pa.string()),  # the first item of the set with the same units; null for the first
+        ("item_units", pa.int32()),
+        ("documents", pa.int32()),  # that have a match with it, whether they were dropped or not
     ]
 )
 

@@ -119,6 +119,12 @@ def summary(record: StageRecord) -> str:
                 f"{counts['boilerplate']:,} boilerplate lines, {removed:,} of {read:,} lines removed, "
                 f"{dropped:,} documents with too little left"
             )
+        case "decontaminate":
+            items, found = (sum(each[name] for each in counts["sets"]) for name in ("items", "items_found"))
+            return (
+                f"{counts['documents_matched']:,} of {counts['documents']:,} documents have something of "
+                f"{found:,} of {items:,} items of evaluation sets"
+            )
         case "fates":
             kept = sum(row["documents"] for row in counts["funnel"] if row["drop_reason"] is None)
             return f"{kept:,} of {counts['documents']:,} documents kept"

@@ -25,6 +25,7 @@ from dataprep.annotate import language_id, minhash
 from dataprep.config import PrepareConfig
 from dataprep.dedup.deduplicate import without_spark
 from dataprep.encryption import ACCESS_LOG
+from dataprep.filter.evaluation_sets import read_sets
 from dataprep.filter.rules import EXPLANATIONS
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
@@ -114,6 +115,7 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
     if config.tokenizer.model is not None:
         load(config.tokenizer.model)
     load_requests(config.removals)
+    read_sets(config.decontaminate.sets, config.input_root)
     if args.dry_run:
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
         print(f"# {len(plan.inputs):,} input files, {plan.size_bytes / 1e6:,.1f} MB; nothing was run")

@@ -12,13 +12,14 @@ The tasks read text and exchange one narrow row per (task, hash): no key has mor
 many documents share a line.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -408,6 +409,33 @@ class Left(NamedTuple):
             np.diff(word_hashes(data, offsets)[1]),
             np.diff(line_hashes(data, offsets).starts),
         )
+
+
+def removed_lines(path: str) -> dict[int, list[int]]:
+    """Numbers of the lines that go, by row, from a `lines` file; none where there is no file."""
+    if not files.exists(path):
+        return {}
+    with files.open_binary(path) as file:
+        lines = pq.read_table(file, columns=[s.ROW, "removed_lines"])
+    return dict(zip(lines[s.ROW].to_pylist(), lines["removed_lines"].to_pylist(), strict=True))
+
+
+def texts_left(
+    texts: pa.StringArray, row_N: npt.NDArray[np.integer[Any]], removed: Mapping[int, list[int]]
+) -> pa.StringArray:
+    """Texts of documents without their boilerplate lines; the same array if none has any.
+
+    Args:
+        texts: as they lie in the documents file.
+        row_N: row of each in that file.
+        removed: of that file, see `removed_lines`.
+    """
+    numbers = [removed.get(row, []) for row in row_N.tolist()] if removed else []
+    starts = np.cumsum([0, *map(len, numbers)], dtype=np.int64)
+    if not starts[-1]:
+        return texts
+    flat = np.array([number for each in numbers for number in each], np.int64)
+    return strings(*without_lines(*buffers(texts), flat, starts))
 
 
 def _most_frequent(boilerplate: DataFrame, documents: DataFrame, documents_dir: str) -> list[list[Any]]:

@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
+from dataprep.filter.contamination import contaminated
 from dataprep.filter.rules import RULE_REASONS, mark_documents, rules_in_force, threshold_column
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
 from dataprep.removals.requests import Requests
@@ -100,6 +101,9 @@ def run_fates(
         )
     )
     fates = _after_lines(fates, run_dir)
+    contamination = contaminated(spark, config, run_dir)
+    if contamination is not None:
+        fates = _after_decontamination(fates, contamination)
     if requests:
         fates = _after_requests(fates, documents, decided, requests)
     folder = files.join(run_dir, "fates")
@@ -120,10 +124,11 @@ def run_fates(
         .orderBy(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON)
         .collect()
     )
-    _write_rejected_sample(spark, config, run_dir, requests)
+    _write_rejected_sample(spark, config, run_dir, requests, contamination)
     return {
         "documents": written["rows"] or 0,
         "funnel": [row.asDict() for row in funnel],
+        "contaminated": _contaminated_by_set(spark, run_dir, contamination),
         "removed_duplicates": _removed_duplicates(spark, run_dir, decided) if requests else {},
     }
 
@@ -151,6 +156,28 @@ def _after_lines(fates: DataFrame, run_dir: str) -> DataFrame:
         .withColumn(TEXT_BYTES, F.coalesce(F.when(is_kept, F.col("bytes_left")), TEXT_BYTES))
         .select(*fates.columns)
     )
+
+
+def _after_decontamination(fates: DataFrame, contamination: DataFrame) -> DataFrame:
+    """The fates after what holds items of evaluation sets is gone."""
+    found = contamination.select(s.PART, s.ROW).distinct().withColumn("_found", F.lit(s.CONTAMINATED))
+    return (
+        fates.join(found, [s.PART, s.ROW], how="left")
+        .withColumn(s.DROP_REASON, F.coalesce(s.DROP_REASON, "_found"))
+        .select(*fates.columns)
+    )
+
+
+def _contaminated_by_set(
+    spark: SparkSession, run_dir: str, contamination: DataFrame | None
+) -> dict[str, int]:
+    """Documents dropped as contaminated, per set that condemns them; a document may count for several."""
+    if contamination is None:
+        return {}
+    fates = spark.read.parquet(files.spark_path(files.join(run_dir, "fates")))
+    dropped = fates.where(F.col(s.DROP_REASON) == s.CONTAMINATED).select(s.PART, s.ROW)
+    counts = contamination.join(dropped, [s.PART, s.ROW], how="left_semi").groupBy("set").count().collect()
+    return {row["set"]: row["count"] for row in sorted(counts, key=lambda row: str(row["set"]))}
 
 
 def _after_requests(
@@ -232,7 +259,11 @@ def _with_split(batch: pa.RecordBatch, validation_fraction: float) -> pa.RecordB
 
 
 def _write_rejected_sample(
-    spark: SparkSession, config: PrepareConfig, run_dir: str, requests: Requests
+    spark: SparkSession,
+    config: PrepareConfig,
+    run_dir: str,
+    requests: Requests,
+    contamination: DataFrame | None = None,
 ) -> None:
     """A few rejected documents per reason and source, the value that did it, and what replaced the duplicates.
 
@@ -275,6 +306,8 @@ def _write_rejected_sample(
             s.JACCARD,
         )
     )
+    if contamination is not None:
+        rejected = _with_coverage(rejected, contamination, config)
     # Few rows against all documents: the few are broadcast, which an outer join would not allow.
     wanted = rejected.select(s.KEPT_DOC_ID).where(F.col(s.KEPT_DOC_ID).isNotNull()).distinct()
     replacing = kept.join(F.broadcast(wanted), s.KEPT_DOC_ID, how="inner").dropDuplicates([s.KEPT_DOC_ID])
@@ -302,6 +335,29 @@ def _write_rejected_sample(
     writer = PartWriter(files.join(run_dir, "rejected_sample", part_name(0)))
     writer.write(pa.RecordBatch.from_pylist(rows, schema=REJECTED_SAMPLE))
     writer.commit()
+
+
+def _with_coverage(rejected: DataFrame, contamination: DataFrame, config: PrepareConfig) -> DataFrame:
+    """The rejected documents; of the contaminated ones also how much of an item they hold, of which set."""
+    names = ("signal", "value", "threshold")
+    bounds = {
+        each.name: config.decontaminate.rules_for(each).min_item_coverage
+        for each in config.decontaminate.sets
+    }
+    bound = F.create_map(*[F.lit(item) for pair in bounds.items() for item in pair])
+    best = F.max(F.struct("item_coverage", "set")).alias("best")
+    found = contamination.groupBy(s.PART, s.ROW).agg(best)
+    found = found.select(
+        s.PART,
+        s.ROW,
+        F.concat(F.lit("item_coverage of "), "best.set").alias("_signal"),
+        F.col("best.item_coverage").cast("double").alias("_value"),
+        bound[F.col("best.set")].alias("_threshold"),
+    )
+    is_contaminated = F.col(s.DROP_REASON) == s.CONTAMINATED
+    joined = rejected.join(found, [s.PART, s.ROW], how="left")
+    of_set = {name: F.when(is_contaminated, F.col(f"_{name}")).otherwise(F.col(name)) for name in names}
+    return joined.withColumns(of_set).select(*rejected.columns)
 
 
 def _evidence(config: PrepareConfig) -> list[Column]:

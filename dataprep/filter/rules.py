@@ -352,6 +352,10 @@ EXPLANATIONS: Final[dict[str, str]] = {
     ),
     s.NEAR_DUPLICATE: "Its shingles and those of a kept document have at least the required exact Jaccard similarity.",
     s.CONTAINED_DUPLICATE: "A kept document has at least the required share of its shingles.",
+    s.CONTAMINATED: (
+        "The document holds items of an evaluation set (Brown et al. 2020, appendix C); decontamination/ says which. "
+        "Few words of an item are no reason, nor is what many documents share, unless it is most of the document."
+    ),
     s.REMOVAL_REQUEST: "The document, or one that it duplicates, was asked to be removed; its text is not shown.",
 }
 

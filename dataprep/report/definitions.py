@@ -157,6 +157,22 @@ DEFINITIONS: Final[dict[str, str]] = {
     "lines.most_frequent": "The lines that most documents share.",
     "lines.most_frequent.documents": "Documents that share the line.",
     "lines.most_frequent.line": "The line as it reads in the document that keeps it.",
+    "decontamination": (
+        "Evaluation sets that the corpus must not hold: a document goes that holds enough of an item of one."
+    ),
+    "decontamination.ngram": "Words that a passage must share with an item to match; shorter items are found whole.",
+    "decontamination.documents": "Documents that were looked at: those that no rule and no duplicate check dropped.",
+    "decontamination.documents_matched": "Documents that have a match with some item, whether it was enough or not.",
+    "decontamination.documents_dropped": "Documents dropped as contaminated.",
+    "decontamination.sets.set": "Name of the evaluation set in the configuration.",
+    "decontamination.sets.items": "Items of the set.",
+    "decontamination.sets.distinct_items": "Items that differ, case, punctuation and white space aside.",
+    "decontamination.sets.items_found": "Different items that some document holds in whole or in part.",
+    "decontamination.sets.documents_matched": "Documents that have a match with some item of the set.",
+    "decontamination.sets.documents_dropped": (
+        "Documents dropped for the set when fates were decided; one may count for several sets."
+    ),
+    "decontamination.sets.sha256": "SHA-256 of the sorted SHA-256s of the set's files, one a line.",
     "examples": "Rejected documents to look at: at most five per reason and source.",
     "examples.reasons.reason": "Why the documents were dropped.",
     "examples.reasons.explanation": "What the reason means, with its source.",

@@ -17,7 +17,7 @@ from dataprep.report.checks import verdict
 from dataprep.report.definitions import DEFINITIONS
 from dataprep.report.settings import public_settings
 from dataprep.report.text import clip
-from dataprep.schema import SCHEMA_VERSION
+from dataprep.schema import CONTAMINATED, SCHEMA_VERSION
 
 MAX_EXAMPLES: Final = 5  # per (reason, source)
 MAX_EXAMPLES_PER_REASON: Final = 20  # keeps the page small when there are many sources
@@ -25,6 +25,7 @@ MAX_EXCERPT_CHARS: Final = 800  # bounds the page and the time a difference take
 MAX_SAMPLE_BYTES: Final = 200  # of a quarantined record
 BATCH_ROWS: Final = 4096
 
+_OF_SETS: Final = ("items", "distinct_items", "items_found", "documents_matched", "sha256")
 STAGE_FOLDERS: Final = ("documents", "dedup", "fates", "shards")
 NO_EXPLANATION: Final = "No explanation is on record for this reason."
 
@@ -119,6 +120,7 @@ def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
         "drops": _drops(ledger, funnel, explanations),
         "duplicates": _duplicates(counts["dedup"]),
         "lines": _lines(ledger, inputs),
+        "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
         "quarantine": quarantine,
         "balance": _balance(plan),
@@ -320,6 +322,28 @@ def _lines(ledger: Row, inputs: _Inputs) -> Row:
         "most_frequent": [
             {"documents": n, "line": clip(line, MAX_EXCERPT_CHARS)}
             for n, line in sorted(counts.get("most_frequent", []), key=lambda row: (-row[0], row[1]))
+        ],
+    }
+
+
+def _decontamination(ledger: Row, inputs: _Inputs, manifest: Row, fates: Row) -> Row:
+    """What was found of evaluation sets; nulls and an empty list where none was given."""
+    counts: Row = {}
+    if manifest.get("decontamination"):
+        counts = inputs.json("decontamination", "_stage.json").get("counts", {})
+    dropped = fates.get("contaminated", {})
+    return {
+        "ngram": counts.get("ngram"),
+        "documents": counts.get("documents"),
+        "documents_matched": counts.get("documents_matched"),
+        "documents_dropped": ledger["total"]["dropped"].get(CONTAMINATED, 0) if counts else None,
+        "sets": [
+            {
+                "set": each["name"],
+                **{name: each[name] for name in _OF_SETS},
+                "documents_dropped": dropped.get(each["name"], 0),
+            }
+            for each in counts.get("sets", [])
         ],
     }
 

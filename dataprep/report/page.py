@@ -388,6 +388,21 @@ def _tables(report: Row) -> dict[str, Table | None]:
             "lines.most_frequent",
             [("line", "Line", None), ("documents", "Documents", integer)],
         ),
+        "evaluation_sets": _table(
+            "evaluation-sets",
+            "Evaluation sets, and what was found of them",
+            report["decontamination"]["sets"],
+            "decontamination.sets",
+            [
+                ("set", "Set", None),
+                ("items", "Items", integer),
+                ("distinct_items", "Different", integer),
+                ("items_found", "Found", integer),
+                ("documents_matched", "Documents with a match", integer),
+                ("documents_dropped", "Dropped", integer),
+                ("sha256", "SHA-256", lambda value: value[:12]),
+            ],
+        ),
         "quarantine": _table(
             "quarantined",
             "Records that could not be read, per source and reason",

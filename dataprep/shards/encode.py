@@ -11,8 +11,7 @@ import xxhash
 
 from dataprep import files
 from dataprep import schema as s
-from dataprep.kernels.arrow_buffers import buffers, strings
-from dataprep.kernels.lines import without_lines
+from dataprep.dedup.lines import removed_lines, texts_left
 from dataprep.parts import part_name
 from dataprep.shards.tokenizer import load
 
@@ -30,7 +29,7 @@ def kept_documents(run_dir: str, part: int) -> Iterator[pa.RecordBatch]:
     The text is without the lines that are boilerplate.
     """
     name = part_name(part)
-    boilerplate = _removed_lines(files.join(run_dir, "lines", name))
+    boilerplate = removed_lines(files.join(run_dir, "lines", name))
     with (
         files.open_binary(files.join(run_dir, "fates", name)) as fates_file,
         files.open_binary(files.join(run_dir, "documents", name)) as documents_file,
@@ -53,23 +52,9 @@ def kept_documents(run_dir: str, part: int) -> Iterator[pa.RecordBatch]:
                 yield _cut(batch, boilerplate) if boilerplate else batch
 
 
-def _removed_lines(path: str) -> dict[int, list[int]]:
-    """Numbers of the lines that go, by row, from a `lines` file; none where there is no file."""
-    if not files.exists(path):
-        return {}
-    with files.open_binary(path) as file:
-        lines = pq.read_table(file, columns=[s.ROW, "removed_lines"])
-    return dict(zip(lines[s.ROW].to_pylist(), lines["removed_lines"].to_pylist(), strict=True))
-
-
 def _cut(batch: pa.RecordBatch, boilerplate: Mapping[int, list[int]]) -> pa.RecordBatch:
     """The documents without their boilerplate lines."""
-    removed = [boilerplate.get(row, []) for row in batch.column(s.ROW).to_pylist()]
-    starts = np.cumsum([0, *map(len, removed)], dtype=np.int64)
-    if not starts[-1]:
-        return batch
-    numbers = np.array([number for each in removed for number in each], np.int64)
-    text = strings(*without_lines(*buffers(batch.column(s.TEXT)), numbers, starts))
+    text = texts_left(batch.column(s.TEXT), batch.column(s.ROW).to_numpy(), boilerplate)
     assert np.array_equal(pc.binary_length(text), batch.column("text_bytes")), (
         "fates and lines are out of step"
     )

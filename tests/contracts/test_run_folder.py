@@ -209,9 +209,10 @@ def test_the_manifest_has_its_fields_and_names_every_shard(
     files = manifest["files"]
 
     assert set(manifest) == {
-        "schema_version", "tokenizer_sha256", "config_sha256", "vocab_size", "plan", "files", "removals"
+        "schema_version", "tokenizer_sha256", "config_sha256", "vocab_size", "plan", "files", "removals",
+        "decontamination",
     }  # fmt: skip
-    assert manifest["removals"] == []
+    assert manifest["removals"] == manifest["decontamination"] == []
     assert manifest["schema_version"] == 1
     assert {frozenset(entry) for entry in files} == {
         frozenset({"path", "split", "locale", "rows", "tokens", "bytes", "sha256", "cells"})

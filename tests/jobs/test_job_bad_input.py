@@ -127,6 +127,16 @@ CASES = {
         sentence=r"the removal list {root}/none\.txt cannot be read \(No such file or directory\); "
         r"correct `removals`\.",
     ),
+    "missing_evaluation_set": case(
+        "decontaminate.sets=[{{name: nlu, paths: [none.jsonl], fields: [utt]}}]",
+        sentence=r"evaluation set nlu: 'none\.jsonl' matches no file under '{root}/input'; "
+        r"check the pattern and the root\.",
+    ),
+    "empty_evaluation_set": case(
+        "decontaminate.sets=[{{name: nlu, paths: [empty/en.txt]}}]",
+        sentence=r"evaluation set nlu is empty: there is no line of text of 1 file\(s\); "
+        r"correct its paths and fields, or leave the set out\.",
+    ),
     "tokenizer_that_is_none": case(
         "tokenizer.model={root}/input/en.txt",
         sentence=r"{root}/input/en\.txt is not a SentencePiece model; "

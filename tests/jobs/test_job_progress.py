@@ -35,6 +35,16 @@ LINES = StageRecord(
     },
     3.0,
 )
+DECONTAMINATE = StageRecord(
+    "decontaminate",
+    "f8",
+    {
+        "documents": 2480,
+        "documents_matched": 9,
+        "sets": [{"items": 11_000, "items_found": 4}, {"items": 240, "items_found": 1}],
+    },
+    4.0,
+)
 FATES = StageRecord(
     "fates",
     "f3",
@@ -60,6 +70,10 @@ SHARDS = StageRecord("shards", "f5", {"files": 51, "documents": 2480, "tokens": 
         (ANNOTATE, "134 files, 2,705 documents, 3.3 MB of text, 1,003 malformed, 8 repaired"),
         (DEDUP, "2,662 documents, 104 exact and 78 near duplicates, 12,345 pairs verified"),
         (LINES, "1,200 boilerplate lines, 5,104 of 42,000 lines removed, 12 documents with too little left"),
+        (
+            DECONTAMINATE,
+            "9 of 2,480 documents have something of 5 of 11,240 items of evaluation sets",
+        ),
         (FATES, "2,480 of 2,705 documents kept"),
         (TOKENIZER, "8,000 pieces from 2,480 documents"),
         (SHARDS, "51 shards, 1,234,567 tokens in 26 locales"),

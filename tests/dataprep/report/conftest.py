@@ -202,6 +202,23 @@ LINES: dict[str, Any] = {
 }  # fmt: skip
 
 
+DECONTAMINATION: dict[str, Any] = {
+    "ngram": 13,
+    "documents": 1600,
+    "documents_matched": 44,
+    "sets": [
+        {
+            "name": "utterances", "items": 12_000, "distinct_items": 11_870, "items_found": 31,
+            "documents_matched": 44, "sha256": "ab" * 32,
+        },
+        {
+            "name": "paragraphs", "items": 240, "distinct_items": 240, "items_found": 0, "documents_matched": 0,
+            "sha256": "cd" * 32,
+        },
+    ],
+}  # fmt: skip
+
+
 def _plan() -> dict[str, Any]:
     shares = {
         "en": (920, 910_000, 0.65, 0.30, 0.46), "ar": (210, 170_000, 0.1214, 0.18, 1.48),
@@ -238,6 +255,7 @@ def _manifest() -> dict[str, Any]:
         "config_sha256": "b2" * 32,
         "vocab_size": 8000,
         "plan": "plan.json",
+        "decontamination": [{"name": "utterances"}, {"name": "paragraphs"}],
         "files": [
             {"path": f"locale={code}/part-0.parquet", "split": split, "locale": code, "rows": n, "tokens": 700 * n,
              "bytes": 1500 * n, "sha256": "c3" * 32}
@@ -324,6 +342,7 @@ def write_run(folder: Path) -> None:
     _write_json(folder, _stage("annotate", 12.3, documents), "documents", "_stage.json")
     _write_json(folder, _stage("dedup", 8.25, DEDUP), "dedup", "_stage.json")
     _write_json(folder, _stage("lines", 2.0, LINES), "lines", "_stage.json")
+    _write_json(folder, _stage("decontaminate", 2.5, DECONTAMINATION), "decontamination", "_stage.json")
     _write_json(folder, _stage("fates", 1.0, {"funnel": _funnel()}), "fates", "_stage.json")
     _write_json(folder, _stage("shards", 101.6, {}), "shards", "_stage.json")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
