@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import Final
+from typing import Final, Self
 
 from pyspark import cloudpickle
 
@@ -20,7 +20,7 @@ class LocalTaskError(ValueError):
 
 
 class LocalTasks:
-    """Runs tasks in processes of their own, one per core.
+    """Runs tasks in processes of their own, one per core; in a `with` block, all calls in the same processes.
 
     Attributes:
         cores: how many at a time.
@@ -30,6 +30,16 @@ class LocalTasks:
     def __init__(self, cores: int) -> None:
         self.cores = cores
         self.done = (0, 0)
+        self._kept: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        self._kept = _pool(self.cores)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._kept is not None:
+            self._kept.shutdown(cancel_futures=True)
+            self._kept = None
 
     def run(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
         """Run a function, one task per payload; its answers in the same order. As `tables.run_tasks`.
@@ -43,10 +53,7 @@ class LocalTasks:
             os.environ.setdefault(name, "1")  # the tasks themselves fill the cores
         self.done = (0, len(payloads))
         packed = cloudpickle.dumps(work)  # type: ignore[no-untyped-call]
-        # A new process, not a fork: a fork of a process with threads may inherit a lock that nobody will release.
-        pool = ProcessPoolExecutor(
-            min(self.cores, len(payloads)), get_context("spawn"), initializer=_watch, initargs=(os.getpid(),)
-        )
+        pool = self._kept or _pool(min(self.cores, len(payloads)))
         try:
             futures = [pool.submit(_call, packed, payload) for payload in payloads]
             for _ in as_completed(futures):
@@ -58,8 +65,14 @@ class LocalTasks:
                 "(MASTER='local[1]') or a smaller engine.batch_bytes, and run again."
             ) from error
         finally:
-            pool.shutdown(cancel_futures=True)
+            if pool is not self._kept:
+                pool.shutdown(cancel_futures=True)
             self.done = (0, 0)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    # New processes, not forks: a fork of a process with threads may inherit a lock that nobody will release.
+    return ProcessPoolExecutor(processes, get_context("spawn"), initializer=_watch, initargs=(os.getpid(),))
 
 
 def _call(packed: bytes, payload: str) -> str:
