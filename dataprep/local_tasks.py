@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing import Pipe, forkserver, get_context
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import Final, Self
 
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _PRELOADED: Final = "dataprep.preloaded"
@@ -19,7 +19,7 @@ class LocalTaskError(ValueError):
 
 
 class LocalTasks:
-    """Runs tasks in processes of their own, one per core. The processes stay until `close`.
+    """Runs tasks in processes of their own, one per core. The processes stay until `close`, or the end of a `with` block.
 
     Attributes:
         cores: how many at a time.
@@ -32,6 +32,12 @@ class LocalTasks:
         self._pool: ProcessPoolExecutor | None = None
         self._alive: Connection
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def run(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
         """Run a function, one task per payload; its answers in the same order. As `tables.run_tasks`.
 
@@ -41,9 +47,8 @@ class LocalTasks:
         if not payloads:
             return []
         self.done = (0, len(payloads))
-        from pyspark import (
-            cloudpickle,
-        )  # a job starts this module's processes before it imports anything large
+        # Here, because a job starts this module's processes before it imports anything large.
+        from pyspark import cloudpickle
 
         packed = cloudpickle.dumps(work)  # type: ignore[no-untyped-call]
         try:

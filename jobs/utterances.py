@@ -73,10 +73,12 @@ def _prepare(
     cores = local_cores(spark_master())
     if cores is not None:
         # Processes take some seconds to start: longer than a few megabytes take to read.
-        local = LocalTasks(cores) if plan.size_bytes > _IN_THIS_PROCESS_BYTES else None
-        progress.watch(lambda: None, local)
-        run_local: RunTasks = local.run if local else _in_turn
-        UtteranceRun(config, plan, run_local, cores, progress.start, end).prepare()
+        if plan.size_bytes <= _IN_THIS_PROCESS_BYTES:
+            UtteranceRun(config, plan, _in_turn, cores, progress.start, end).prepare()
+            return
+        with LocalTasks(cores) as local:
+            progress.watch(lambda: None, local)
+            UtteranceRun(config, plan, local.run, cores, progress.start, end).prepare()
         return
     from dataprep.tables import run_tasks
 

@@ -138,6 +138,7 @@ _PICTURES: Final = (
     "\U0001f000-\U0001faff"  # the one part of the other planes that matters; long sets are slow there
 )
 _DIGIT: Final = re.compile(r"\d")
+_NUMBER_START: Final = re.compile(r"[\d%٪]")
 _GROUPING: Final = re.compile(r"\D+")
 _DIGIT_RUN: Final = re.compile(r"\d(?:[\d.,:/٫٬-]*\d)?")
 
@@ -174,7 +175,10 @@ _PLACEHOLDER: Final = re.compile(r"(<[a-z]+(?:-[a-z]+)*>)")  # of annotate/priva
 _BEFORE_DIGITS: Final = re.compile(rf"[%٪+−{_SIGN}-]+\Z")
 _BEHIND_DIGITS: Final = re.compile(rf"[%‰°٪{_SIGN}]")
 _WORD_FOLLOWS: Final = re.compile(r"[^\S\n]+[^\W\d_]")
-_SPACES: Final = re.compile(r"[^\S\n]+")
+_SPACES: Final = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
+# Most punctuation is plain, and goes without a look around.
+_PLAIN: Final = re.compile(r"[.,!?;:،؟。、।](?=\s|\Z)")
+_PLAIN_BUT_STOP: Final = re.compile(r"[,!?;:](?=\s|\Z)")
 _AROUND_LINE_END: Final = re.compile(r" ?\n ?")
 _MANY_LINE_ENDS: Final = re.compile(r"\n{3,}")
 
@@ -208,7 +212,7 @@ def _numbers(language: str) -> re.Pattern[str]:
             behind = rf"(?= ?[{speech.counters}]|{behind})"
         if speech.stop_ordinal:
             behind = rf"(?!\.[^\S\n]+\w){behind}"
-    return re.compile(rf"(?=[\d%٪]){before}(?:{number}){behind}")
+    return re.compile(f"{before}(?:{number}){behind}")
 
 
 def _value(digits: str) -> int:
@@ -295,15 +299,18 @@ def spoken_form(text: str, language: str | None) -> Spoken:
 
 def _with_words(text: str, language: str) -> tuple[str, int]:
     """The text with its numbers in words, and how many those were."""
-    said = 0
-
-    def read(found: re.Match[str]) -> str:
-        nonlocal said
+    numbers = _numbers(language)
+    pieces: list[str] = []
+    said = at = 0
+    # The pattern is tried where a number could begin; to search with it would try it everywhere.
+    for candidate in _NUMBER_START.finditer(text):
+        if candidate.start() < at or (found := numbers.match(text, candidate.start())) is None:
+            continue
         words = _read(language, found)
         said += words is not None
-        return found[0] if words is None else words
-
-    return _numbers(language).sub(read, text), said
+        pieces += [text[at : found.start()], found[0] if words is None else words]
+        at = found.end()
+    return "".join([*pieces, text[at:]]), said
 
 
 def _bare(text: str, language: str) -> str:
@@ -327,6 +334,7 @@ def _bare(text: str, language: str) -> str:
 def _unpunctuated(text: str, language: str) -> str:
     """The text with a space for every run of punctuation and symbols, but for those that belong to a word or number."""
     stop_ordinal = language in _SPEECH and _SPEECH[language].stop_ordinal
+    text = (_PLAIN_BUT_STOP if stop_ordinal else _PLAIN).sub(" ", text)
 
     def instead(found: re.Match[str]) -> str:
         run = found[0]

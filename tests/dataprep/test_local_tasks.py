@@ -85,3 +85,11 @@ def test_a_process_that_is_killed_is_told_with_what_to_do() -> None:
         LocalTaskError, match=r"was killed, .* use fewer cores .* or a smaller engine.batch_bytes"
     ):
         LocalTasks(1).run(["x"], killed)
+
+
+def test_the_calls_of_one_block_share_their_processes() -> None:
+    with LocalTasks(1) as tasks:
+        processes = {tasks.run([""], lambda _: str(os.getpid()))[0] for _ in range(2)}
+
+    assert len(processes) == 1
+    assert str(os.getpid()) not in processes
