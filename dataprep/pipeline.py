@@ -27,12 +27,14 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.annotate.arrow_pass import AnnotateSettings
 from dataprep.annotate.language_id import builtin_model_path
+from dataprep.annotate.lists import NO_LISTS, resolve_lists
 from dataprep.annotate.task import TaskResult, run_read_task
 from dataprep.config import PrepareConfig, settings_sha256
 from dataprep.dedup.deduplicate import Index, run_dedup
 from dataprep.dedup.index import Segment, segments_before
 from dataprep.dedup.lines import run_lines
 from dataprep.filter.fates import NO_REQUESTS, run_fates
+from dataprep.filter.thresholds import stop_words, thresholds_sha256
 from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
 from dataprep.local_tasks import LocalTasks
@@ -380,6 +382,7 @@ def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
         rows_per_band=config.near_dedup.rows_per_band,
         seed=config.near_dedup.seed,
         signature=config.near_dedup.signature,
+        lists=resolve_lists(config.lists, stop_words(config)) if config.measure == "all" else NO_LISTS,
     )
 
 
@@ -414,6 +417,8 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
         "tokenizer",
         "shards",
     )
+    settings["lists"] = lists_settings(config)
+    settings["thresholds"] = thresholds_sha256(config)
     settings["language_id"]["model"] = files.file_sha256(config.language_id.model or builtin_model_path())
     if config.tokenizer.model is not None:
         settings["tokenizer"]["model"] = files.file_sha256(config.tokenizer.model)
@@ -432,6 +437,22 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
     return settings
 
 
+def lists_settings(config: PrepareConfig) -> dict[str, Any]:
+    """What decides the signals that are measured with lists and models; files by their content."""
+    if config.measure == "dedup":
+        return {}
+    lists = resolve_lists(config.lists, stop_words(config))
+    return {
+        "stop_words": settings_sha256(lists.stop_words),
+        "urls": [files.file_sha256(path) for path in lists.urls],
+        "ccnet": lists.ccnet if lists.perplexity else None,
+        **{
+            name: {locale: files.file_sha256(path) for locale, path in getattr(lists, name)}
+            for name in ("words", "perplexity", "pieces")
+        },
+    }
+
+
 def stage_settings(
     config: PrepareConfig, plan: InputPlan, requests: Requests = NO_REQUESTS
 ) -> dict[str, Any]:
@@ -443,7 +464,9 @@ def stage_settings(
     settings = algorithm_settings(config)
     near = settings["near_dedup"]
     annotate = {
-        "code": code_sha256("annotate", "kernels", "sources", "locales.py", "parts.py"),
+        "code": code_sha256(
+            "annotate", "kernels", "sources", "locales.py", "parts.py", "removals/requests.py"
+        ),
         "libraries": {
             name: version(name) for name in (*_LIBRARIES, *_signature_libraries(near["signature"]))
         },
@@ -454,12 +477,13 @@ def stage_settings(
         "measure": config.measure,
         "normalise": settings["normalise"],
         "language_id": settings["language_id"],
+        "lists": settings["lists"],
         "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed", "signature")},
     }
-    rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale")}
+    rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale", "thresholds")}
     dedup = {
         "annotate": annotate,
-        "code": code_sha256("dedup", "filter/rules.py", "tables.py"),
+        "code": code_sha256("dedup", "filter/rules.py", "filter/thresholds.py", "tables.py"),
         "near_dedup": near,
         "index": [segment.digest for segment in segments(config)],
         "sources": settings["sources"],
@@ -496,6 +520,17 @@ def stage_settings(
         TOKENIZER.name: tokenizer,
         SHARDS.name: shards,
     }
+
+
+def calibration_sha256(config: PrepareConfig) -> str:
+    """Digest of the code and the models that calibrated thresholds come from."""
+    return settings_sha256(
+        {
+            "code": code_sha256("annotate", "kernels", "locales.py", "calibrate.py"),
+            "language_model": files.file_sha256(config.language_id.model or builtin_model_path()),
+            "lists": lists_settings(config),
+        }
+    )
 
 
 def _signature_libraries(signature: str) -> tuple[str, ...]:

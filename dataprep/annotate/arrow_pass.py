@@ -13,12 +13,16 @@ import pyarrow as pa
 import xxhash
 
 from dataprep import schema as s
+from dataprep.annotate.block_lists import blocked
 from dataprep.annotate.language_id import identify
+from dataprep.annotate.lists import NO_LISTS, Lists, kernel_lists, list_number
 from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
+from dataprep.annotate.perplexity import perplexities
 from dataprep.annotate.privacy import private_data
 from dataprep.kernels import fused
 from dataprep.kernels.arrow_buffers import buffers
+from dataprep.kernels.signals import Signals
 from dataprep.kernels.sketch_text import SketchedTexts, sketch_texts
 from dataprep.locales import UNDETERMINED, canonical_language
 from dataprep.sources.record import Columns, Document
@@ -39,6 +43,7 @@ class AnnotateSettings:
     seed: int
     signature: str = "fss"  # or datasketch
     everything: bool = True  # or only what deduplication needs
+    lists: Lists = NO_LISTS
 
 
 class Annotated(NamedTuple):
@@ -124,6 +129,8 @@ def annotate_documents(
     declared = [known[language] for language in read.languages]
     measure = _everything if settings.everything else _for_dedup
     texts, measured, sketched = measure(texts, declared, settings)
+    if settings.everything:
+        measured["url_is_blocked"] = blocked(locators, settings.lists.urls)
     ids = document_ids(source, locators, *buffers(texts))
 
     columns: dict[str, pa.Array] = {
@@ -170,18 +177,20 @@ def _everything(
     languages = identify(
         data, offsets_N1, declared, model=settings.language_model, max_bytes=settings.language_max_bytes
     )
+    locales = [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)]
+    list_numbers = np.array([list_number(locale) for locale in locales], np.int64)
     annotated = fused.annotate_batch(
         data,
         offsets_N1,
         num_bands=settings.num_bands,
         rows_per_band=settings.rows_per_band,
         seed=settings.seed,
+        lists=kernel_lists(settings.lists),
+        list_numbers=list_numbers,
     )
     signals = annotated.signals
     measured: dict[str, pa.Array] = {
-        s.LOCALE: pa.array(
-            [wanted or found for wanted, found in zip(declared, languages.detected, strict=True)], pa.string()
-        ),
+        s.LOCALE: pa.array(locales, pa.string()),
         s.DETECTED: pa.array(languages.detected, pa.string()),
         s.DETECTED_SCORE: pa.array(languages.detected_score),
         s.LID_SCORE: pa.array(languages.declared_score),
@@ -194,8 +203,29 @@ def _everything(
         ),
         **private,
         **{name: pa.array(values) for name, values in signals.items()},
+        **of_locale(annotated.of_locale, list_numbers, settings.lists),
+        "perplexity": perplexities(texts, locales, settings.lists),
     }
     return texts, measured, annotated
+
+
+def of_locale(signals: Signals, list_numbers_N: npt.NDArray[np.int64], lists: Lists) -> dict[str, pa.Array]:
+    """The signals that depend on the locale's lists; null where the locale has no such list.
+
+    Args:
+        signals: as the fused kernel gives them.
+        list_numbers_N: list of each document, -1 for none.
+        lists: the lists.
+    """
+    made = kernel_lists(lists)
+    # One more for "no list", which index -1 finds.
+    has = {
+        "num_stop_words": np.append(np.diff(made.stop_starts) > 0, False),
+        "stop_word_fraction": np.append(np.diff(made.stop_starts) > 0, False),
+        "num_listed_words": np.append(np.diff(made.phrase_starts) > 0, False),
+        "expected_script_fraction": np.append(made.scripts > 0, False),
+    }
+    return {name: pa.array(values, mask=~has[name][list_numbers_N]) for name, values in signals.items()}
 
 
 def _for_dedup(

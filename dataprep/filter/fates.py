@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import RULE_REASONS, RULES, mark_documents, threshold_column
+from dataprep.filter.rules import RULE_REASONS, RULES, mark_documents, threshold_column, with_thresholds
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
 from dataprep.removals.requests import Requests
 
@@ -259,7 +259,7 @@ def _write_rejected_sample(
         F.col(s.ROW).alias("kept_row"),
     )
     rejected = (
-        documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner")
+        with_thresholds(documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner"), config)
         .join(decided, [s.PART, s.ROW], how="left")
         .select(
             s.DROP_REASON,
@@ -270,7 +270,7 @@ def _write_rejected_sample(
             s.LOCATOR,
             s.PART,
             s.ROW,
-            *_evidence(config),
+            *_evidence(),
             s.KEPT_DOC_ID,
             s.JACCARD,
         )
@@ -304,7 +304,7 @@ def _write_rejected_sample(
     writer.commit()
 
 
-def _evidence(config: PrepareConfig) -> list[Column]:
+def _evidence() -> list[Column]:
     """The signal that a rule looked at, its value for the document, and the threshold in force for its locale."""
     reason = F.col(s.DROP_REASON)
     signal, value, threshold = (F.when(F.lit(False), F.lit(None)) for _ in range(3))
@@ -315,7 +315,7 @@ def _evidence(config: PrepareConfig) -> list[Column]:
         scale = 1000.0 / F.col("num_chars") if per_1000 else F.lit(1.0)
         value = value.when(hit, F.col(rule.signal).cast("double") * scale)
         if rule.threshold:
-            threshold = threshold.when(hit, threshold_column(config, rule.threshold).cast("double"))
+            threshold = threshold.when(hit, threshold_column(rule.threshold).cast("double"))
     return [
         signal.cast("string").alias("signal"),
         value.cast("double").alias("value"),

@@ -57,10 +57,15 @@ SCRIPTS: Final = (
     "Other",
 )
 NUM_SCRIPTS: Final = len(SCRIPTS)
+LATIN: Final = SCRIPTS.index("Latin")
+CYRILLIC: Final = SCRIPTS.index("Cyrillic")
+GREEK: Final = SCRIPTS.index("Greek")
+ARMENIAN: Final = SCRIPTS.index("Armenian")
 THAI: Final = SCRIPTS.index("Thai")
 MYANMAR: Final = SCRIPTS.index("Myanmar")
 HAN: Final = SCRIPTS.index("Han")
 KANA: Final = SCRIPTS.index("Kana")
+CASED_SCRIPTS: Final = frozenset({"Latin", "Cyrillic", "Greek", "Armenian"})
 CHARACTER_UNIT_SCRIPTS: Final = frozenset({"Thai", "Lao", "Khmer", "Myanmar", "Han", "Kana"})
 
 # Bits 8-15: canonical combining class; a mark after one of a higher class is out of canonical order.
@@ -79,6 +84,7 @@ LEAD_1251: Final = 1 << 23
 CONTINUATION_1251: Final = 1 << 24
 CLOSING: Final = 1 << 25  # quotes and brackets that may follow a sentence's end
 BULLET: Final = 1 << 26
+UPPER: Final = 1 << 27  # capital letters of the scripts that have them, title case included (Lu and Lt)
 
 # Full stops, question and exclamation marks and their kin, by script. The Greek question mark is U+037E and, after
 # NFC, an ordinary semicolon; the semicolon is left out because every other script uses it inside sentences.
@@ -203,6 +209,11 @@ def generate() -> Tables:
             | images.get(codepoint, 0)
             | (CLOSING if character in CLOSERS else 0)
             | (BULLET if character in BULLETS else 0)
+            | (
+                UPPER
+                if SCRIPTS[script] in CASED_SCRIPTS and unicodedata.category(character) in ("Lu", "Lt")
+                else 0
+            )
         )
     return Tables(properties, fold, unicodedata.unidata_version)
 
