@@ -13,14 +13,60 @@ from typing import Final
 
 from dataprep.locales import LOCALES
 
-_LOREM: Final = (
-    "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore magna "
-    "aliqua enim ad minim veniam quis nostrud exercitation ullamco laboris nisi aliquip ex ea commodo consequat"
-).split()
+_LOREM: Final = [
+    "lorem",
+    "ipsum",
+    "dolor",
+    "sit",
+    "amet",
+    "consectetur",
+    "adipiscing",
+    "elit",
+    "sed",
+    "do",
+    "eiusmod",
+    "tempor",
+    "incididunt",
+    "ut",
+    "labore",
+    "et",
+    "dolore",
+    "magna",
+    "aliqua",
+    "enim",
+    "ad",
+    "minim",
+    "veniam",
+    "quis",
+    "nostrud",
+    "exercitation",
+    "ullamco",
+    "laboris",
+    "nisi",
+    "aliquip",
+    "ex",
+    "ea",
+    "commodo",
+    "consequat",
+]
 _SYMBOLS: Final = "★☆♥♦♣♠▲▼◄►■□●○◆◇※†‡§¶©®™+=~^|<>$€¥£%&@#*_\\/😀🔥👉✅❌🎉💥"
-_NAMES: Final = (
-    "data item index value result node list buffer user total count width offset state event".split()
-)
+_NAMES: Final = [
+    "data",
+    "item",
+    "index",
+    "value",
+    "result",
+    "node",
+    "list",
+    "buffer",
+    "user",
+    "total",
+    "count",
+    "width",
+    "offset",
+    "state",
+    "event",
+]
 _NOTICES: Final = (
     "This site uses cookies to make your visit pleasant.",
     "By going on you accept our cookies.",
@@ -166,7 +212,7 @@ def mojibake(source: Clean, draw: random.Random) -> str:
     """UTF-8 read as a one-byte code page, with bytes lost on the way, so that nothing can undo it."""
     text = draw.choice(source.texts)[:3000]
     if sum(character > "\x7f" for character in text) > 0.1 * len(text):
-        data = bytes(byte for byte in text.encode() if draw.random() > 0.08)
+        data = bytes(byte for byte in text.encode() if draw.random() > 0.2)
         return data.decode("cp1252", errors="replace")
     return "".join("\ufffd" if draw.random() < 0.02 else character for character in text)
 
@@ -220,7 +266,8 @@ def url_list(source: Clean, draw: random.Random) -> str:
     """Addresses, one a line, some with a word."""
     lines = []
     for _ in range(draw.randint(15, 40)):
-        address = f"https://www.{draw.choice(_NAMES)}{draw.randint(1, 99)}.example/{draw.choice(_NAMES)}/{draw.randint(1, 9999)}"
+        host, path = f"{draw.choice(_NAMES)}{draw.randint(1, 99)}", draw.choice(_NAMES)
+        address = f"https://www.{host}.example/{path}/{draw.randint(1, 9999)}"
         lines.append(f"{draw.choice(source.words)} {address}" if draw.random() < 0.5 else address)
     return "\n".join(lines)
 
@@ -228,7 +275,7 @@ def url_list(source: Clean, draw: random.Random) -> str:
 def shouting(source: Clean, draw: random.Random) -> str:
     """Running text in capitals; where the script has none, exclamation marks after every other word."""
     text = draw.choice(source.texts)[:2000]
-    if text.upper() != text:
+    if sum(character != character.upper() for character in text) > len(text) / 3:
         return text.upper()
     words = draw.choices(source.words, k=80)
     return source.joiner.join(word + ("!!!" if draw.random() < 0.5 else "") for word in words)

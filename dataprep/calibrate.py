@@ -7,7 +7,7 @@ what lies above it (one that rejects below is the same with the sign turned), a 
   shrunk towards the values of all locales with the same kind of unit: with n documents, (n·own + k·all) / (n + k);
 - the tail of all locales together: the quantile z of (x - m) / u at 1 - tail over the documents of all of them, no
   locale counting more than another by its size;
-- its own quantile q at 1 - tail, once it has documents enough for one: with w = n / (n + 1 / tail),
+- its own quantile q at 1 - tail (with few documents: the largest value), with w = n / (n + l):
 
       threshold = w·q + (1 - w)·(m + u·z)
 
@@ -68,6 +68,7 @@ class Calibrated:
         loosest: it never becomes more lenient than this.
         written: whether its rule looks at written text only.
         units: `word` or `char` where its rule looks at such locales only, else empty.
+        log: whether its values are compared as ratios, which is what a share that differs much between languages needs.
     """
 
     threshold: str
@@ -76,6 +77,7 @@ class Calibrated:
     loosest: float
     written: bool = False
     units: str = ""
+    log: bool = False
 
     @property
     def sign(self) -> int:
@@ -94,9 +96,9 @@ CALIBRATED: Final = (
     Calibrated("max_symbol_to_word_ratio", "symbol_to_word_ratio", 0.1, 0.4),
     Calibrated("max_bullet_line_fraction", "bullet_line_fraction", 0.6, 0.9, written=True),
     Calibrated("max_ellipsis_line_fraction", "ellipsis_line_fraction", 0.2, 0.4, written=True),
-    Calibrated("min_terminal_line_fraction", "terminal_line_fraction", 0.2, 0.0, written=True),
+    Calibrated("min_terminal_line_fraction", "terminal_line_fraction", 0.12, 0.0, written=True),
     Calibrated("max_short_line_fraction", "short_line_fraction", 0.6, 0.95, written=True, units="word"),
-    Calibrated("max_newline_ratio", "newline_ratio", 0.04, 0.3, written=True),
+    Calibrated("max_newline_ratio", "newline_ratio", 0.035, 0.3, written=True),
     Calibrated("max_duplicate_line_fraction", "duplicate_line_fraction", 0.2, 0.4, written=True),
     Calibrated("max_duplicate_line_char_fraction", "duplicate_line_char_fraction", 0.1, 0.3, written=True),
     Calibrated("max_duplicate_paragraph_fraction", "duplicate_paragraph_fraction", 0.2, 0.4, written=True),
@@ -104,7 +106,7 @@ CALIBRATED: Final = (
         "max_duplicate_paragraph_char_fraction", "duplicate_paragraph_char_fraction", 0.1, 0.3, written=True
     ),
     *(
-        Calibrated(f"max_top_{n}gram_fraction", f"top_{n}gram_char_fraction", published, 2 * published)
+        Calibrated(f"max_top_{n}gram_fraction", f"top_{n}gram_char_fraction", published, 1.5 * published)
         for n, published in ((2, 0.20), (3, 0.18), (4, 0.16))
     ),
     *(
@@ -118,20 +120,28 @@ CALIBRATED: Final = (
         for n, published in zip(range(5, 11), (0.15, 0.14, 0.13, 0.12, 0.11, 0.10), strict=True)
     ),
     # Where characters are units, runs of ten are compared with this threshold.
-    Calibrated("max_duplicate_5gram_fraction", "duplicate_10gram_char_fraction", 0.15, 0.45, units="char"),
-    Calibrated("min_stop_word_fraction", "stop_word_fraction", 1.0, 0.0, written=True),
+    Calibrated("max_duplicate_5gram_fraction", "duplicate_10gram_char_fraction", 0.15, 0.3, units="char"),
+    Calibrated("min_stop_words", "num_stop_words", 2, 0),
+    Calibrated("min_stop_word_fraction", "stop_word_fraction", 1.0, 0.0, written=True, log=True),
     Calibrated("min_script_fraction", "expected_script_fraction", 0.6, 0.2),
     Calibrated("max_digit_fraction", "digit_fraction", 0.15, 0.4, written=True),
-    Calibrated("max_punctuation_fraction", "punctuation_fraction", 0.08, 0.3, written=True),
+    Calibrated("max_punctuation_fraction", "punctuation_fraction", 0.08, 0.2, written=True),
     Calibrated("max_symbol_fraction", "symbol_fraction", 0.04, 0.2),
     Calibrated("max_upper_fraction", "upper_fraction", 0.25, 0.8, written=True),
+    Calibrated("max_mojibake_fraction", "mojibake_fraction", 0.002, 0.02),
     Calibrated("max_url_fraction", "url_fraction", 0.15, 0.5),
     Calibrated("max_list_line_fraction", "list_line_fraction", 0.6, 1.0, written=True),
-    Calibrated("max_few_word_line_fraction", "few_word_line_fraction", 0.3, 0.8, written=True),
+    Calibrated("max_few_word_line_fraction", "few_word_line_fraction", 0.55, 0.8, written=True),
     Calibrated("max_policy_line_fraction", "policy_line_fraction", 0.3, 0.8, written=True),
 )
-# No threshold on stop words asks for more than this part of the centre: dialogue, lists and verse have fewer.
-_STOP_WORD_SHARE: Final = 0.6
+_LEAST_SHARE: Final = 0.01  # added to a share whose logarithm is taken
+_MAX_OF_CENTRE: Final = (
+    0.35  # where few documents, of one kind, make a locale's reference, dialogue or verse is far off
+)
+_COUNTS: Final = frozenset(
+    name for name, field in RulesConfig.model_fields.items() if field.annotation == int | None
+)
+_MAX_LISTS: Final = 0.2  # of a locale's documents; where more look like lists, its running text does
 _COLUMNS: Final = (
     s.SOURCE, s.LANGUAGE, s.LOCALE, s.FORM, s.DETECTED, s.DETECTED_SCORE, s.LID_SCORE, s.CONTENT_HASH, "perplexity",
     "expected_script_fraction", *(signal.name for signal in SIGNALS),
@@ -200,28 +210,37 @@ def _by_locale(table: pa.Table) -> Iterator[tuple[str, npt.NDArray[np.uint64], n
 
 
 def good_documents(table: pa.Table) -> pa.Table:
-    """Reference documents that can stand for their language: long enough, and not in another one.
+    """Reference documents that can stand for their language: long enough, in it, and running text.
 
-    By the default thresholds: these rules are certain, and come before all others.
+    Long enough and in the language by the default thresholds: these rules are certain, and come before all others.
+    What consists of bullets, or of short lines that end no sentence, is a list, of which encyclopedias have many;
+    unless more than a fifth of a locale's written documents look like that: then it is how they are set.
     """
-    rules = RulesConfig()
-    assert rules.wrong_language_score is not None
-    assert rules.min_words is not None
-    assert rules.min_characters is not None
-    by_characters = pc.is_in(
-        table[s.LOCALE], pa.array([row.code for row in LOCALES.values() if row.unit == "char"], pa.string())
-    )
-    least = pc.if_else(by_characters, rules.min_characters, rules.min_words)
+    rules = RulesConfig().model_dump()
+    locales = np.array(table[s.LOCALE].to_pylist(), dtype=object)
+    by_characters = np.isin(locales, [row.code for row in LOCALES.values() if row.unit == "char"])
+    unpunctuated = np.isin(locales, [row.code for row in LOCALES.values() if not row.terminators])
     close = {(row.code, other) for row in LOCALES.values() for other in (row.code, *row.close)}
-    related = pa.array(
-        [
-            pair in close
-            for pair in zip(table[s.LOCALE].to_pylist(), table[s.DETECTED].to_pylist(), strict=True)
-        ],
-        pa.bool_(),
+    pairs = zip(locales, table[s.DETECTED].to_pylist(), strict=True)
+    related = np.array([pair in close for pair in pairs], np.bool_)
+
+    def column(name: str) -> Floats:
+        values: Floats = table[name].to_numpy().astype(np.float64)
+        return values
+
+    long_enough = column("num_units") >= np.where(by_characters, rules["min_characters"], rules["min_words"])
+    elsewhere = ~related & (column(s.DETECTED_SCORE) > rules["wrong_language_score"])
+    good = long_enough & ~elsewhere
+    lists = (column("bullet_line_fraction") > rules["max_bullet_line_fraction"]) | (
+        (column("short_line_fraction") > rules["max_short_line_fraction"])
+        & (unpunctuated | (column("terminal_line_fraction") < rules["min_terminal_line_fraction"]))
     )
-    elsewhere = pc.and_(pc.invert(related), pc.greater(table[s.DETECTED_SCORE], rules.wrong_language_score))
-    return table.filter(pc.and_(pc.greater_equal(table["num_units"], least), pc.invert(elsewhere)))
+    lists &= pc.equal(table[s.FORM], "written").to_numpy(zero_copy_only=False)
+    for locale in set(locales):
+        of_locale_N = good & (locales == locale)
+        if lists[of_locale_N].sum() <= _MAX_LISTS * of_locale_N.sum():
+            good &= ~(of_locale_N & lists)
+    return table.filter(pa.array(good))
 
 
 def calibrate(
@@ -249,7 +268,8 @@ def calibrate(
     good = good_documents(reference)
     if not good.num_rows:
         raise CalibrationError(
-            "no reference document is long enough and in the language it is declared to be in; check the sources."
+            "no reference document is running text in the language it is declared to be in, and long enough; check "
+            "the sources."
         )
     locales = sorted(set(good[s.LOCALE].to_pylist()) & set(LOCALES))
     words = {locale: derive_stop_words(_of(good, locale), locale, settings) for locale in locales}
@@ -325,7 +345,12 @@ class _Place:
 
 
 def shrunken_threshold(
-    samples: Mapping[str, Floats], units: Mapping[str, str], *, tail: float, location_weight: float
+    samples: Mapping[str, Floats],
+    units: Mapping[str, str],
+    *,
+    tail: float,
+    location_weight: float,
+    tail_weight: float,
 ) -> dict[str, float]:
     """For a signal of which large values are bad, the threshold of each locale and of each kind of unit.
 
@@ -334,6 +359,7 @@ def shrunken_threshold(
         units: kind of unit of each locale; the result has an entry for each kind that occurs.
         tail: share of good documents that may lie above.
         location_weight: documents at which a locale's own centre and spread count half.
+        tail_weight: documents at which its own tail counts half.
     """
     own = {locale: _place(values) for locale, values in samples.items()}
     of_unit: dict[str, _Place] = {}
@@ -358,7 +384,7 @@ def shrunken_threshold(
     result = {}
     for locale, values in samples.items():
         pooled = shrunk[locale].centre + spreads[locale] * z
-        weight = len(values) / (len(values) + 1 / tail)
+        weight = len(values) / (len(values) + tail_weight)
         quantile = weighted_quantile(values, np.ones(len(values)), 1 - tail)
         result[locale] = weight * quantile + (1 - weight) * pooled
     for unit, place in of_unit.items():
@@ -377,7 +403,8 @@ def _threshold(good: pa.Table, each: Calibrated, settings: CalibrationConfig) ->
     if each.written:
         chosen = chosen.filter(pc.equal(chosen[s.FORM], "written"))
     locales = np.array(chosen[s.LOCALE].to_pylist(), dtype=object)
-    values = chosen[each.signal].to_numpy().astype(np.float64) * each.sign
+    values = chosen[each.signal].to_numpy().astype(np.float64)
+    values = each.sign * (np.log(values + _LEAST_SHARE) if each.log else values)
     units = {row.code: str(row.unit) for row in LOCALES.values()}
     samples = {
         locale: values[locales == locale]
@@ -391,14 +418,16 @@ def _threshold(good: pa.Table, each: Calibrated, settings: CalibrationConfig) ->
         {locale: units[locale] for locale in samples},
         tail=settings.tail,
         location_weight=settings.location_weight,
+        tail_weight=settings.tail_weight,
     )
     result = {}
     for name, value in found.items():
         bound = each.sign * value
-        if each.threshold == "min_stop_word_fraction":
-            centre = np.median(-samples[name]) if name in samples else 0.0
-            bound = min(bound, _STOP_WORD_SHARE * float(centre))
-        result[name] = _outward(_guarded(bound, each), each.sign)
+        if each.log:
+            centre = float(np.exp(-np.median(samples[name]))) - _LEAST_SHARE if name in samples else 0.0
+            bound = min(max(math.exp(bound) - _LEAST_SHARE, 0.0), _MAX_OF_CENTRE * centre)
+        bound = _guarded(bound, each)
+        result[name] = math.floor(bound) if each.threshold in _COUNTS else _outward(bound, each.sign)
     return result
 
 

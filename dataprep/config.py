@@ -139,15 +139,16 @@ class RulesConfig(StrictConfig):
     min_stop_words: int | None = Field(
         default=2, ge=0, description="different stop words, where the thresholds file has a list"
     )
-    min_stop_word_fraction: float | None = Field(default=None, ge=0, le=1)
+    min_stop_word_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
     min_script_fraction: float | None = Field(
         default=0.5, ge=0, le=1, description="letters in the scripts of the locale"
     )
     max_word_length: int | None = Field(default=1000, ge=1, description="characters of the longest word")
-    max_digit_fraction: float | None = Field(default=None, ge=0, le=1)
-    max_punctuation_fraction: float | None = Field(default=None, ge=0, le=1)
+    max_digit_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_punctuation_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
     max_symbol_fraction: float | None = Field(default=None, ge=0, le=1)
-    max_upper_fraction: float | None = Field(default=None, ge=0, le=1)
+    max_upper_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_mojibake_fraction: float | None = Field(default=None, ge=0, le=1)
     max_url_fraction: float | None = Field(default=None, ge=0, le=1)
     max_list_line_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
     max_few_word_line_fraction: float | None = Field(
@@ -435,12 +436,15 @@ class CalibrationConfig(StrictConfig):
         default=5_000, ge=10, description="documents looked at, those with the smallest content hashes"
     )
     tail: float = Field(
-        default=0.001, gt=0, lt=0.5, description="share of good documents that one threshold may cost"
+        default=0.0005, gt=0, lt=0.5, description="share of good documents that one threshold may cost"
     )
     location_weight: float = Field(
         default=10, gt=0, description="documents of its own at which a locale's centre and spread count half"
     )
-    stop_words: int = Field(default=24, ge=2, le=64, description="length of a list of stop words")
+    tail_weight: float = Field(
+        default=200, gt=0, description="documents of its own at which a locale's own tail counts half"
+    )
+    stop_words: int = Field(default=32, ge=2, le=64, description="length of a list of stop words")
     stop_word_documents: int = Field(
         default=500, ge=10, description="documents per source they are taken from"
     )

@@ -16,7 +16,15 @@ from pyspark.sql import functions as F
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import RULE_REASONS, RULES, mark_documents, threshold_column, with_thresholds
+from dataprep.filter.rules import (
+    RULE_REASONS,
+    RULES,
+    mark_documents,
+    perplexity_bucket,
+    threshold_column,
+    with_thresholds,
+)
+from dataprep.filter.thresholds import described
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
 from dataprep.removals.requests import Requests
 
@@ -125,7 +133,20 @@ def run_fates(
         "documents": written["rows"] or 0,
         "funnel": [row.asDict() for row in funnel],
         "removed_duplicates": _removed_duplicates(spark, run_dir, decided) if requests else {},
+        "thresholds": described(config, {row[s.LOCALE] for row in funnel}),
+        "perplexity": _perplexity_buckets(documents, config) if config.lists.perplexity else [],
     }
+
+
+def _perplexity_buckets(documents: DataFrame, config: PrepareConfig) -> list[dict[str, Any]]:
+    """Documents per locale and bucket of their perplexity: all that were read, whatever their fate."""
+    scored = with_thresholds(documents.where(F.col("perplexity").isNotNull()), config)
+    rows = scored.groupBy(s.LOCALE, perplexity_bucket().alias("bucket")).count().collect()
+    found = [
+        {s.LOCALE: row[s.LOCALE], "bucket": row["bucket"] or "no bounds", "documents": row["count"]}
+        for row in rows
+    ]
+    return sorted(found, key=lambda row: (row[s.LOCALE], row["bucket"]))
 
 
 def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:

@@ -147,6 +147,13 @@ RULES: Final[tuple[Rule, ...]] = (
         "Too many replacement characters: bytes were lost before the text reached us.",
     ),
     Rule(
+        "mojibake",
+        "mojibake_fraction",
+        "max_mojibake_fraction",
+        _above("mojibake_fraction", "max_mojibake_fraction"),
+        "Too many pairs of characters that UTF-8 becomes when read as CP1252 or CP1251 (computed).",
+    ),
+    Rule(
         "lorem_ipsum",
         "lorem_ipsum",
         "drop_lorem_ipsum",
@@ -206,14 +213,14 @@ RULES: Final[tuple[Rule, ...]] = (
         "digits",
         "digit_fraction",
         "max_digit_fraction",
-        _above("digit_fraction", "max_digit_fraction"),
+        _written(_above("digit_fraction", "max_digit_fraction")),
         "Too many of the characters are digits, as in tables (computed; after Gopher A.1.1).",
     ),
     Rule(
         "punctuation",
         "punctuation_fraction",
         "max_punctuation_fraction",
-        _above("punctuation_fraction", "max_punctuation_fraction"),
+        _written(_above("punctuation_fraction", "max_punctuation_fraction")),
         "Too many of the characters are punctuation, as in keyword lists (computed; after Gopher A.1.1).",
     ),
     Rule(
@@ -227,7 +234,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "capitals",
         "upper_fraction",
         "max_upper_fraction",
-        _above("upper_fraction", "max_upper_fraction"),
+        _written(_above("upper_fraction", "max_upper_fraction")),
         "Too many letters are capitals, where the script has them (computed; a signal of RedPajama-V2).",
     ),
     Rule(
@@ -248,7 +255,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "small_stop_word_share",
         "stop_word_fraction",
         "min_stop_word_fraction",
-        _below("stop_word_fraction", "min_stop_word_fraction"),
+        _written(_below("stop_word_fraction", "min_stop_word_fraction")),
         "Too small a share of stop words for running text, as in keyword lists (computed; after Gopher A.1.1).",
     ),
     Rule(

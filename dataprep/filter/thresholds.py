@@ -6,8 +6,7 @@ folder, `none` none at all, anything else a path. A setting of `rules` that diff
 and counts for every locale; what is as the defaults have it leaves the file its say.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -232,8 +231,33 @@ def thresholds_sha256(config: PrepareConfig) -> str | None:
     return file.sha256 if file else None
 
 
-def shown(value: Value) -> str:
-    """A threshold as people read it."""
-    if value is None:
-        return "off"
-    return re.sub(r"\.0$", "", f"{value:.4g}") if isinstance(value, float) else str(value)
+def described(config: PrepareConfig, locales: Iterable[str]) -> dict[str, Any]:
+    """What a report says of the thresholds: the file, the defaults, and per locale what differs from them, and why.
+
+    Args:
+        config: settings.
+        locales: those of the run; others than the table's are left out.
+    """
+    file = load_thresholds(config.thresholds)
+    return {
+        "file": config.thresholds,
+        "sha256": file.sha256 if file else None,
+        "origin": file.origin if file else None,
+        "reference_documents": file.reference.get("documents") if file else None,
+        "defaults": [
+            {"threshold": name, "value": value} for name, value in RulesConfig().model_dump().items()
+        ],
+        "by_locale": [
+            {
+                "locale": locale,
+                "threshold": name,
+                "value": getattr(found.rules, name),
+                "origin": origin,
+                "documents": found.documents if origin == "file" else None,
+            }
+            for locale, found in in_force(config).items()
+            if locale in set(locales)
+            for name, origin in sorted(found.origins.items())
+            if origin != "default"
+        ],
+    }

@@ -27,6 +27,7 @@ from dataprep.kernels.repetition import (
     table_size,
 )
 from dataprep.kernels.tokenise import (
+    BROKEN_PAIRS,
     BULLET_LINES,
     CHARS,
     CURLY_BRACES,
@@ -53,10 +54,6 @@ from dataprep.kernels.tokenise import (
     walk,
 )
 from dataprep.kernels.unicode_tables import (
-    ARMENIAN,
-    CYRILLIC,
-    GREEK,
-    LATIN,
     LETTER,
     MARK,
     NUM_SCRIPTS,
@@ -96,7 +93,12 @@ SIGNALS: Final = (
     Signal("mean_word_length", np.float32, "codepoints per unit, separators left out", GOPHER),
     Signal("alpha_fraction", np.float32, "letters and marks / characters but whitespace", GOPHER),
     Signal("digit_fraction", np.float32, "numbers of any script / characters but whitespace", ""),
-    Signal("punctuation_fraction", np.float32, "punctuation / characters but whitespace", ""),
+    Signal(
+        "punctuation_fraction",
+        np.float32,
+        "punctuation, word spaces left out / characters but whitespace",
+        "",
+    ),
     Signal(
         "symbol_to_word_ratio", np.float32, "hash signs and ellipses (… or a run of dots) / units", GOPHER
     ),
@@ -167,7 +169,7 @@ SIGNALS: Final = (
     Signal("num_long_lines", np.int64, "lines of at least 200 characters", MC4),
     Signal("alpha_unit_fraction", np.float32, "units that are no number / units", GOPHER),
     Signal("symbol_fraction", np.float32, "symbols of any kind / characters but whitespace", ""),
-    Signal("upper_fraction", np.float32, "capitals / letters and marks of scripts that have capitals", ""),
+    Signal("upper_fraction", np.float32, "capitals / letters and marks", ""),
     Signal(
         "url_fraction", np.float32, "characters of URLs from :// or www. on / characters but whitespace", ""
     ),
@@ -185,6 +187,12 @@ SIGNALS: Final = (
         np.float32,
         "characters in such paragraphs / characters in lines",
         GOPHER,
+    ),
+    Signal(
+        "mojibake_fraction",
+        np.float32,
+        "pairs of characters that UTF-8 becomes as CP1252 or CP1251 / characters but whitespace",
+        "",
     ),
 )
 INTEGERS: Final = tuple(signal.name for signal in SIGNALS if signal.dtype is np.int64)
@@ -406,14 +414,14 @@ def measure(
     shares[22] = _ratio(unique, num_units)
     shares[23] = _ratio(num_units - counts[NUMERIC_UNITS], num_units)
     shares[24] = _ratio(counts[SYMBOL], visible)
-    with_capitals = scripts[LATIN] + scripts[CYRILLIC] + scripts[GREEK] + scripts[ARMENIAN]
-    shares[25] = _ratio(counts[UPPERS], with_capitals)
+    shares[25] = _ratio(counts[UPPERS], counts[LETTER] + counts[MARK])
     shares[26] = _ratio(counts[URL_CHARS], visible)
     shares[27] = _ratio(counts[LIST_LINES], num_lines)
     shares[28] = _ratio(few_words, num_lines)
     shares[29] = _ratio(policies, num_lines)
     shares[30] = _ratio(repeated_paragraphs, paragraphs)
     shares[31] = _ratio(repeated_paragraph_chars, line_chars)
+    shares[32] = _ratio(counts[BROKEN_PAIRS], visible)
     return dominant, lorem_ipsum
 
 

@@ -25,6 +25,8 @@ from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch
 from dataprep.kernels.compilation import inlined, integer, kernel
 from dataprep.kernels.mixing import GOLDEN, POLYNOMIAL, absorb, hash_bytes, mix
 from dataprep.kernels.unicode_tables import (
+    BROKEN_1251,
+    BROKEN_1252,
     BULLET,
     CHARACTER_UNIT,
     CLASS_MASK,
@@ -32,11 +34,14 @@ from dataprep.kernels.unicode_tables import (
     FOLDS,
     HAN,
     KANA,
+    LEAD_1251,
+    LEAD_1252,
     LETTER,
     MARK,
     MYANMAR,
     NUM_SCRIPTS,
     NUMBER,
+    PUNCTUATION,
     SCRIPT_MASK,
     SCRIPT_SHIFT,
     SPACE,
@@ -67,6 +72,7 @@ NEWLINE: Final = 0x0A
 ELLIPSIS: Final = 0x2026
 FULL_STOP: Final = 0x2E
 SLASH: Final = 0x2F
+ETHIOPIC_WORD_SPACE: Final = 0x1361  # stands where others put a blank: no punctuation to count
 FIRST_WIDE: Final = 0x3000  # sentence ends from here on need no white space after them
 
 # Slots of the counts array; the first seven are the characters of each class, in the order of the class codes.
@@ -90,7 +96,8 @@ SENTENCES: Final = 22
 URL_CHARS: Final = 23
 LIST_LINES: Final = 24
 LONG_LINES: Final = 25
-NUM_COUNTS: Final = 26
+BROKEN_PAIRS: Final = 26
+NUM_COUNTS: Final = 27
 
 _CLOSED: Final = 0
 _WORD: Final = 1
@@ -144,6 +151,7 @@ def walk(
     first_property, last_property = 0, 0
     dots, dots_end = 0, -1
     token_last, token_end, wide_end, url_start, gap = 0, -1, -1, -1, np.uint8(0)
+    lead, lead_end, broken_pairs = 0, -1, 0
 
     position = start
     while position <= end:
@@ -157,6 +165,13 @@ def walk(
                 if url_start >= 0:
                     url_chars += position - url_start
                     url_start = -1
+                image = integer(properties[codepoint])
+                if lead_end == position and (
+                    (lead & LEAD_1252 and image & BROKEN_1252) or (lead & LEAD_1251 and image & BROKEN_1251)
+                ):
+                    broken_pairs += 1
+                if image & (LEAD_1252 | LEAD_1251):
+                    lead, lead_end = image, following
             num_chars += 1
         packed = integer(properties[codepoint])
         kind = packed & CLASS_MASK
@@ -243,6 +258,8 @@ def walk(
                     braces += 1
                 elif codepoint == 0xFFFD:
                     replacements += 1
+                elif codepoint == ETHIOPIC_WORD_SPACE:
+                    counts[PUNCTUATION] -= 1
                 if packed & TERMINATOR and codepoint >= FIRST_WIDE:
                     if wide_end != position:
                         sentences += 1
@@ -310,6 +327,7 @@ def walk(
     counts[URL_CHARS] = url_chars
     counts[LIST_LINES] = list_lines
     counts[LONG_LINES] = long_lines
+    counts[BROKEN_PAIRS] = broken_pairs
 
 
 @inlined
