@@ -69,7 +69,7 @@ PAGE: Final = """\
 `MAGISTER_REALDATA=… {command}` on {date};
 {facts}.
 
-Clean documents: the NTREX news (123 stories in 26 languages) and the Universal Declaration of Human Rights in 12
+Clean documents: the NTREX news (123 stories in 26 languages) and the Universal Declaration of Human Rights in ten
 pieces. Locales with a star have neither; for them, Tatoeba's sentences, 40 to a document. The other clean texts
 (XQuAD's articles, Wikipedia dumps, OpenSubtitles, Tatoeba) serve as references too and have a table of their own.
 
@@ -227,7 +227,6 @@ def computed_thresholds(reference: pa.Table) -> ThresholdsFile:
     return calibrate(
         reference,
         CalibrationConfig(),
-        fingerprint="",
         code_sha256="",
         language_identification=identification_digest(language.model, language.max_bytes),
         origin="One half of the reference texts.",

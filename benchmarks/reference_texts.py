@@ -31,7 +31,8 @@ UDHR_NAMES: Final = {
     "zh": ["cmn_hans"],
 }
 TATOEBA_NAMES: Final = {"arb": "ar", "cmn": "zh", "pes": "fa", "lvs": "lv", "zsm": "ms", "swh": "sw"}
-UDHR_PIECES: Final = 12  # the preamble fills two, one in each half
+UDHR_PIECES: Final = 12
+UDHR_BEGINNING: Final = 3  # pieces that stay together: the clauses of the preamble alone are no document
 SENTENCES: Final = 40  # of Tatoeba in a document
 
 
@@ -55,7 +56,9 @@ def udhr(root: Path) -> Iterator[Text]:
                     continue
                 text = archive.read(f"udhr2/{name}.txt").decode("utf-8")
                 lines = [line.strip() for line in text.splitlines() if line.strip()]
-                for number, piece in enumerate(_pieces(lines, UDHR_PIECES)):
+                pieces = _pieces(lines, UDHR_PIECES)
+                pieces[:UDHR_BEGINNING] = [[line for piece in pieces[:UDHR_BEGINNING] for line in piece]]
+                for number, piece in enumerate(pieces):
                     yield Text(row.code, "udhr", number, "written", "\n".join(piece))
 
 

@@ -20,6 +20,7 @@ Myanmar pairs of them), by the geometric mean of their frequency in the sources:
 count.
 """
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,10 +49,11 @@ from dataprep.locales import LOCALES
 Floats = npt.NDArray[np.float64]
 
 _SOUTH_EAST_ASIAN: Final = frozenset({"Thai", "Laoo", "Khmr", "Mymr"})  # ISO 15924
-_MIN_SOURCE_DOCUMENTS: Final = 3  # of a source that has a say in a locale's stop words
+_MIN_SOURCE_DOCUMENTS: Final = 2  # of a source that has a say in a locale's stop words
 _LEAST_FREQUENCY: Final = 1e-4  # of a word in a source that lacks it
 _MAX_WEIGHT_DOCUMENTS: Final = 50  # of a locale that count in the tail of all
 _MIN_SPREAD: Final = 0.25  # of the spread of all locales
+_LEAST_SPREAD: Final = 1e-3  # where hardly a document has any of what is measured
 _DIGITS: Final = 3  # significant ones of a threshold
 _BATCH_BYTES: Final = 4_000_000
 _DECILE: Final = 0.9
@@ -88,7 +90,7 @@ class Calibrated:
 # Published thresholds of rules for written and spoken text only become looser; those on the shape of written lines and
 # those that nobody published may become stricter, down to what still suits lists of results, recipes and verse.
 CALIBRATED: Final = (
-    Calibrated("min_language_score", s.LID_SCORE, 0.5, 0.1),
+    Calibrated("min_language_score", s.LID_SCORE, 0.5, 0.2),
     Calibrated("min_mean_word_length", "mean_word_length", 2.0, 1.2, units="word"),
     Calibrated("max_mean_word_length", "mean_word_length", 9.0, 30.0, units="word"),
     Calibrated("min_alpha_fraction", "alpha_fraction", 0.7, 0.4),
@@ -96,7 +98,7 @@ CALIBRATED: Final = (
     Calibrated("max_symbol_to_word_ratio", "symbol_to_word_ratio", 0.1, 0.4),
     Calibrated("max_bullet_line_fraction", "bullet_line_fraction", 0.6, 0.9, written=True),
     Calibrated("max_ellipsis_line_fraction", "ellipsis_line_fraction", 0.2, 0.4, written=True),
-    Calibrated("min_terminal_line_fraction", "terminal_line_fraction", 0.12, 0.0, written=True),
+    Calibrated("min_terminal_line_fraction", "terminal_line_fraction", 0.12, 0.05, written=True),
     Calibrated("max_short_line_fraction", "short_line_fraction", 0.6, 0.95, written=True, units="word"),
     Calibrated("max_newline_ratio", "newline_ratio", 0.035, 0.3, written=True),
     Calibrated("max_duplicate_line_fraction", "duplicate_line_fraction", 0.2, 0.4, written=True),
@@ -121,7 +123,7 @@ CALIBRATED: Final = (
     ),
     # Where characters are units, runs of ten are compared with this threshold.
     Calibrated("max_duplicate_5gram_fraction", "duplicate_10gram_char_fraction", 0.15, 0.3, units="char"),
-    Calibrated("min_stop_words", "num_stop_words", 2, 0),
+    Calibrated("min_stop_words", "num_stop_words", 2, 1),
     Calibrated("min_stop_word_fraction", "stop_word_fraction", 1.0, 0.0, written=True, log=True),
     Calibrated("min_script_fraction", "expected_script_fraction", 0.6, 0.2),
     Calibrated("max_digit_fraction", "digit_fraction", 0.15, 0.4, written=True),
@@ -247,7 +249,6 @@ def calibrate(
     reference: pa.Table,
     settings: CalibrationConfig,
     *,
-    fingerprint: str,
     code_sha256: str,
     language_identification: str,
     origin: str,
@@ -257,7 +258,6 @@ def calibrate(
     Args:
         reference: annotated documents with their texts; see `read_reference`.
         settings: how to compute.
-        fingerprint: of the reference corpora.
         code_sha256: of the code that measures and computes.
         language_identification: see `filter.thresholds.identification_digest`.
         origin: one sentence on what the reference is.
@@ -286,7 +286,7 @@ def calibrate(
         schema_version=SCHEMA_VERSION,
         origin=origin,
         reference={
-            "fingerprint": fingerprint,
+            "fingerprint": hashlib.sha256(b"".join(sorted(good[s.CONTENT_HASH].to_pylist()))).hexdigest(),
             "documents": good.num_rows,
             "sources": dict(sorted(Counter(good[s.SOURCE].to_pylist()).items())),
         },
@@ -374,7 +374,7 @@ def shrunken_threshold(
         for locale, values in samples.items()
     }
     # Signals that are zero in most documents have no spread to speak of: then all are measured with one yardstick.
-    scale = max(np.mean([place.spread for place in of_unit.values()]), 1e-3)
+    scale = max(float(np.mean([place.spread for place in of_unit.values()])), _LEAST_SPREAD)
     spreads = {locale: max(place.spread, _MIN_SPREAD * scale) for locale, place in shrunk.items()}
     residuals = [(values - shrunk[locale].centre) / spreads[locale] for locale, values in samples.items()]
     weights = [

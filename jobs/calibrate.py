@@ -9,7 +9,6 @@ from dataprep.calibrate import calibrate, read_reference, summary
 from dataprep.config import CalibrateConfig
 from dataprep.filter.thresholds import NONE, identification_digest
 from dataprep.pipeline import ANNOTATE, calibration_sha256
-from dataprep.plan import plan_input
 from jobs.config import load_config
 from jobs.run import exit_with_message, parse, run_stages
 
@@ -34,7 +33,6 @@ def _calibrate(args: argparse.Namespace) -> None:
     found = calibrate(
         read_reference(files.join(config.run_dir, "documents"), settings.documents),
         settings,
-        fingerprint=plan_input(config).fingerprint(),
         code_sha256=calibration_sha256(config),
         language_identification=identification_digest(language.model, language.max_bytes),
         origin=f"Computed by `make calibrate` from the reference corpora {names}.",

@@ -66,7 +66,7 @@ def load_block_lists(paths: tuple[str, ...]) -> BlockList:
             except ValueError:
                 bad, example = bad + 1, example or line
                 continue
-            (domains if kind == "domain" else urls).append(xxhash.xxh3_64_intdigest(value))
+            (domains if kind == "domain" else urls).append(_hashed(value))
         if bad > max(1, MAX_UNUSABLE * lines):
             raise BlockListError(
                 f"{bad} of {lines} lines of the block list {path} are neither domain nor URL (the first is "
@@ -74,6 +74,10 @@ def load_block_lists(paths: tuple[str, ...]) -> BlockList:
             )
         unusable += bad
     return BlockList(np.unique(np.array(domains, np.uint64)), np.unique(np.array(urls, np.uint64)), unusable)
+
+
+def _hashed(value: str) -> int:
+    return xxhash.xxh3_64_intdigest(value.encode())
 
 
 def _lines(path: str) -> Iterator[str]:
@@ -129,6 +133,6 @@ def _is_blocked(locator: str, lists: BlockList) -> bool:
 
 
 def _holds(hashes: npt.NDArray[np.uint64], value: str) -> bool:
-    wanted = np.uint64(xxhash.xxh3_64_intdigest(value))
+    wanted = np.uint64(_hashed(value))
     place = int(np.searchsorted(hashes, wanted))
     return place < hashes.size and bool(hashes[place] == wanted)

@@ -55,7 +55,7 @@ class ThresholdsFile(StrictConfig):
     Attributes:
         schema_version: of this layout.
         origin: one sentence for people: what it was computed from.
-        reference: fingerprint of the reference corpora, their sources, and how many documents.
+        reference: fingerprint of the reference documents (SHA-256 of their content hashes), their sources, how many.
         code_sha256: digest of the code that computed it.
         language_identification: digest of what the language identification said of a few probes.
         settings: how it was computed.

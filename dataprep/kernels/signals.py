@@ -258,7 +258,8 @@ def word_hash(word: str) -> np.uint64:
         state = GOLDEN
         for character in word:
             state = _absorb(state, np.uint64(ord(character)))
-        return _mix(state ^ np.uint64(len(word)))
+        hashed: np.uint64 = _mix(state ^ np.uint64(len(word)))
+        return hashed
 
 
 _absorb: Any = absorb.py_func  # type: ignore[attr-defined]

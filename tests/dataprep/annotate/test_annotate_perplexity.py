@@ -81,4 +81,4 @@ def test_without_models_nothing_is_imported() -> None:
 
 
 def test_text_is_brought_to_the_form_that_ccnet_scores() -> None:
-    assert ccnet_normal_form("Été 2024 — „Ça“ 、\tx\n") == 'ete 0000 — "ca" ,x\n'
+    assert ccnet_normal_form("Été 2024 — „Ça“ 、\tx\n") == 'ete 0000  -  "ca" ,x\n'
