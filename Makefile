@@ -36,11 +36,14 @@ format: $(READY) ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 ##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
-.PHONY: prepare annotate dedup dedup-curve shards plan report remove utterances samples
+.PHONY: prepare annotate calibrate dedup dedup-curve shards plan report remove utterances samples
 prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
 	@$(JOB)
 
 annotate: $(READY) ## Only read and measure
+	@$(JOB)
+
+calibrate: $(READY) ## Compute thresholds and stop words per locale from reference corpora
 	@$(JOB)
 
 dedup: $(READY) ## Up to the deduplication decisions

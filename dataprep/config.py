@@ -112,6 +112,31 @@ class LanguageIdConfig(StrictConfig):
         return languages and sorted(set(languages))
 
 
+class ListsConfig(StrictConfig):
+    """Files that some signals are measured with. A path may hold `{locale}`: each locale has the file that is there."""
+
+    words: str | dict[str, str] | None = Field(
+        default=None,
+        description="words and phrases, one a line: a path with {locale}, or paths by locale; null: none",
+    )
+    urls: list[str] = Field(
+        default_factory=list,
+        description="block lists: domains (subdomains are meant too) and URLs, one a line; see annotate/block_lists.py",
+    )
+    perplexity: str | dict[str, str] | None = Field(
+        default=None,
+        description="KenLM models, ARPA or binary: a path with {locale}, or paths by locale; null: none",
+    )
+    perplexity_pieces: str | dict[str, str] | None = Field(
+        default=None,
+        description="SentencePiece models that cut text for them; null: white space does",
+    )
+    perplexity_normalisation: Literal["ccnet", "none"] = Field(
+        default="ccnet",
+        description="ccnet: lower case, digits as 0, ASCII punctuation, no accents, as CCNet's models expect it",
+    )
+
+
 class RulesConfig(StrictConfig):
     """Thresholds on signals. A null threshold switches its rule off; bounds are inclusive: the bound itself is kept.
 
@@ -177,6 +202,44 @@ class RulesConfig(StrictConfig):
     max_curly_braces_per_1000: float | None = Field(default=2.0, ge=0)
     max_replacement_characters_per_1000: float | None = Field(default=1.0, ge=0)
     drop_lorem_ipsum: bool = True
+    min_alpha_word_fraction: float | None = Field(default=0.8, ge=0, le=1)
+    min_stop_words: int | None = Field(
+        default=2, ge=0, description="different stop words, where the thresholds file has a list"
+    )
+    min_stop_word_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_word_length: int | None = Field(default=1000, ge=1, description="characters of the longest word")
+    max_digit_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_punctuation_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_symbol_fraction: float | None = Field(default=None, ge=0, le=1)
+    max_upper_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_mojibake_fraction: float | None = Field(default=None, ge=0, le=1)
+    max_url_fraction: float | None = Field(default=None, ge=0, le=1)
+    max_list_line_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_few_word_line_fraction: float | None = Field(
+        default=None, ge=0, le=1, description="written form only"
+    )
+    max_policy_line_fraction: float | None = Field(default=None, ge=0, le=1, description="written form only")
+    max_duplicate_paragraph_fraction: float | None = Field(default=0.3, ge=0, le=1)
+    max_duplicate_paragraph_char_fraction: float | None = Field(default=0.2, ge=0, le=1)
+    min_sentences: int | None = Field(default=None, ge=0, description="written form only; C4: 3")
+    min_long_lines: int | None = Field(
+        default=None, ge=0, description="lines of 200 characters, written form only; mC4: 3"
+    )
+    max_listed_words: int | None = Field(
+        default=0, ge=0, description="of `lists.words`, where the locale has a list; C4: 0"
+    )
+    drop_blocked_urls: bool = True
+    max_perplexity: float | None = Field(
+        default=None,
+        ge=0,
+        description="where the locale has a model; CCNet: the head's or the middle's bound",
+    )
+    perplexity_head: float | None = Field(
+        default=None, ge=0, description="up to it a document counts as head; drops nothing"
+    )
+    perplexity_middle: float | None = Field(
+        default=None, ge=0, description="up to it as middle, above as tail; drops nothing"
+    )
 
 
 class DedupPreset(NamedTuple):
@@ -600,6 +663,13 @@ class PrepareConfig(StrictConfig):
     )
     normalise: NormaliseConfig = NormaliseConfig()
     language_id: LanguageIdConfig = LanguageIdConfig()
+    lists: ListsConfig = ListsConfig()
+    thresholds: str = Field(
+        default="builtin",
+        min_length=1,
+        description="thresholds and stop words per locale: builtin, none, or a file that `make calibrate` made; what "
+        "differs from the defaults in `rules`, and rules_by_locale, come before it",
+    )
     rules: RulesConfig = RulesConfig()
     rules_by_locale: dict[str, dict[str, float | bool | str | None]] = Field(
         default_factory=dict, description="per locale, thresholds that differ from `rules`"
@@ -677,6 +747,39 @@ class PrepareConfig(StrictConfig):
         """The named algorithm settings as plain JSON values: what a stage's hash is made of."""
         dumped: dict[str, Any] = self.model_dump(mode="json", include=set(keys))
         return dumped
+
+
+class CalibrationConfig(StrictConfig):
+    """How `make calibrate` computes thresholds. Counts are documents per locale."""
+
+    output: str | None = Field(
+        default=None, description="thresholds file to write; null: thresholds.json in the run folder"
+    )
+    documents: int = Field(
+        default=5_000, ge=10, description="documents looked at, those with the smallest content hashes"
+    )
+    tail: float = Field(
+        default=0.0005, gt=0, lt=0.5, description="share of good documents that one threshold may cost"
+    )
+    location_weight: float = Field(
+        default=10, gt=0, description="documents of its own at which a locale's centre and spread count half"
+    )
+    tail_weight: float = Field(
+        default=200, gt=0, description="documents of its own at which a locale's own tail counts half"
+    )
+    stop_words: int = Field(default=32, ge=2, le=64, description="length of a list of stop words")
+    stop_word_documents: int = Field(
+        default=500, ge=10, description="documents per source they are taken from"
+    )
+    min_stop_word_share: float = Field(
+        default=0.1, gt=0, le=1, description="share of the documents of a source that must have a stop word"
+    )
+
+
+class CalibrateConfig(PrepareConfig):
+    """Reference corpora, and how thresholds are computed from them."""
+
+    calibration: CalibrationConfig = CalibrationConfig()
 
 
 def settings_sha256(settings: object) -> str:

@@ -19,7 +19,7 @@ class LocalTaskError(ValueError):
 
 
 class LocalTasks:
-    """Runs tasks in processes of their own, one per core. The processes stay until `close`, or the end of a `with` block.
+    """Runs tasks in processes of their own, one per core. They stay until `close`, or the end of a `with` block.
 
     Attributes:
         cores: how many at a time.

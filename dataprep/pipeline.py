@@ -28,6 +28,7 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.annotate.arrow_pass import AnnotateSettings
 from dataprep.annotate.language_id import builtin_model_path
+from dataprep.annotate.lists import NO_LISTS, resolve_lists
 from dataprep.annotate.task import TaskResult, run_read_task
 from dataprep.config import PrepareConfig, settings_sha256
 from dataprep.dedup.deduplicate import Index, run_dedup
@@ -37,6 +38,7 @@ from dataprep.filter.contamination import rules_settings
 from dataprep.filter.decontaminate import run_decontaminate
 from dataprep.filter.evaluation_sets import sets_fingerprint
 from dataprep.filter.fates import NO_REQUESTS, run_fates
+from dataprep.filter.thresholds import stop_words, thresholds_sha256
 from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
 from dataprep.local_tasks import LocalTasks
@@ -409,6 +411,7 @@ def annotate_settings(config: PrepareConfig) -> AnnotateSettings:
         seed=config.near_dedup.seed,
         signature=config.near_dedup.signature,
         spoken_sources=frozenset(source.name for source in config.sources if source.spoken_form),
+        lists=resolve_lists(config.lists, stop_words(config)) if config.measure == "all" else NO_LISTS,
     )
 
 
@@ -443,6 +446,8 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
         "tokenizer",
         "shards",
     )
+    settings["lists"] = lists_settings(config)
+    settings["thresholds"] = thresholds_sha256(config)
     settings["language_id"]["model"] = files.file_sha256(config.language_id.model or builtin_model_path())
     if config.tokenizer.model is not None:
         settings["tokenizer"]["model"] = files.file_sha256(config.tokenizer.model)
@@ -468,6 +473,22 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
     return settings
 
 
+def lists_settings(config: PrepareConfig) -> dict[str, Any]:
+    """What decides the signals that are measured with lists and models; files by their content."""
+    if config.measure == "dedup":
+        return {}
+    lists = resolve_lists(config.lists, stop_words(config))
+    return {
+        "stop_words": settings_sha256(lists.stop_words),
+        "urls": [files.file_sha256(path) for path in lists.urls],
+        "ccnet": lists.ccnet if lists.perplexity else None,
+        **{
+            name: {locale: files.file_sha256(path) for locale, path in getattr(lists, name)}
+            for name in ("words", "perplexity", "pieces")
+        },
+    }
+
+
 def stage_settings(
     config: PrepareConfig, plan: InputPlan, requests: Requests = NO_REQUESTS
 ) -> dict[str, Any]:
@@ -479,7 +500,9 @@ def stage_settings(
     settings = algorithm_settings(config)
     near = settings["near_dedup"]
     annotate = {
-        "code": code_sha256("annotate", "kernels", "sources", "locales.py", "parts.py"),
+        "code": code_sha256(
+            "annotate", "kernels", "sources", "locales.py", "parts.py", "removals/requests.py"
+        ),
         "libraries": {
             name: version(name) for name in (*_LIBRARIES, *_signature_libraries(near["signature"]))
         },
@@ -493,13 +516,14 @@ def stage_settings(
         # Whether a document with private data goes is a rule; its text is the same as with a placeholder.
         "kept_private_data": config.normalise.private_data_with("keep"),
         "language_id": settings["language_id"],
+        "lists": settings["lists"],
         "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed", "signature")},
     }
-    rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale")}
+    rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale", "thresholds")}
     rules["dropped_private_data"] = config.normalise.private_data_with("drop")
     dedup = {
         "annotate": annotate,
-        "code": code_sha256("dedup", "filter/rules.py", "tables.py"),
+        "code": code_sha256("dedup", "filter/rules.py", "filter/thresholds.py", "tables.py"),
         "near_dedup": near,
         "index": [segment.digest for segment in segments(config)],
         "sources": settings["sources"],
@@ -548,6 +572,17 @@ def stage_settings(
         TOKENIZER.name: tokenizer,
         SHARDS.name: shards,
     }
+
+
+def calibration_sha256(config: PrepareConfig) -> str:
+    """Digest of the code and the models that calibrated thresholds come from."""
+    return settings_sha256(
+        {
+            "code": code_sha256("annotate", "kernels", "locales.py", "calibrate.py"),
+            "language_model": files.file_sha256(config.language_id.model or builtin_model_path()),
+            "lists": lists_settings(config),
+        }
+    )
 
 
 def _signature_libraries(signature: str) -> tuple[str, ...]:

@@ -21,16 +21,17 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dataprep import files
-from dataprep.annotate import language_id, minhash
+from dataprep.annotate import language_id, minhash, perplexity
 from dataprep.config import PrepareConfig
 from dataprep.dedup.deduplicate import without_spark
 from dataprep.encryption import ACCESS_LOG
 from dataprep.filter.evaluation_sets import read_sets
 from dataprep.filter.rules import EXPLANATIONS
+from dataprep.filter.thresholds import in_force
 from dataprep.kernels.fused import warm_up
 from dataprep.ledger import LedgerError
 from dataprep.local_tasks import LocalTasks
-from dataprep.pipeline import ANNOTATE, DEDUP, SHARDS, STAGES, Pipeline
+from dataprep.pipeline import ANNOTATE, DEDUP, SHARDS, STAGES, Pipeline, annotate_settings
 from dataprep.plan import plan_input
 from dataprep.removals.requests import load_requests
 from dataprep.removals.takedown import finish_pending
@@ -97,7 +98,11 @@ def _fail(error: Exception, code: int) -> None:
 
 
 def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
-    config = load_config(args.config, args.set, PrepareConfig)
+    run_stages(name, load_config(args.config, args.set, PrepareConfig), last, dry_run=args.dry_run)
+
+
+def run_stages(name: str, config: PrepareConfig, last: Stage, *, dry_run: bool) -> PrepareConfig:
+    """Check the settings, then run the stages up to `last`; the settings with their paths resolved."""
     places = {"run_dir": files.resolved(config.run_dir)}
     if config.dedup_index is not None:
         places["dedup_index"] = files.resolved(config.dedup_index)
@@ -116,10 +121,12 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
         load(config.tokenizer.model)
     load_requests(config.removals)
     read_sets(config.decontaminate.sets, config.input_root)
-    if args.dry_run:
+    perplexity.check_models(annotate_settings(config).lists)
+    in_force(config)
+    if dry_run:
         print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
         print(f"# {len(plan.inputs):,} input files, {plan.size_bytes / 1e6:,.1f} MB; nothing was run")
-        return
+        return config
     started_at = datetime.datetime.now(datetime.UTC)
     start = _Start(name, config, plan.size_bytes, last)
     done: list[tuple[StageRecord, bool]] = []
@@ -147,6 +154,7 @@ def _run(name: str, args: argparse.Namespace, last: Stage) -> None:
             report(config.run_dir)
             progress.say(f"shards     {files.join(config.run_dir, 'shards')}")
             progress.say(f"report     {files.join(config.run_dir, 'report', 'index.html')}")
+    return config
 
 
 def report(run_dir: str) -> None:

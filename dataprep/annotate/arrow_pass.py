@@ -13,13 +13,17 @@ import pyarrow as pa
 import xxhash
 
 from dataprep import schema as s
+from dataprep.annotate.block_lists import blocked
 from dataprep.annotate.language_id import LanguageSettings, identify
+from dataprep.annotate.lists import NO_LISTS, Lists, kernel_lists, list_number
 from dataprep.annotate.minhash import minhashes
 from dataprep.annotate.normalise import normalise
+from dataprep.annotate.perplexity import perplexities
 from dataprep.annotate.privacy.search import private_data
 from dataprep.annotate.spoken_form import SPOKEN_CONVERTED, WRITTEN, spoken_forms
 from dataprep.kernels import fused
 from dataprep.kernels.arrow_buffers import buffers
+from dataprep.kernels.signals import Signals
 from dataprep.kernels.sketch_text import SketchedTexts, sketch_texts
 from dataprep.locales import UNDETERMINED, canonical_language
 from dataprep.sources.record import Columns, Document
@@ -45,6 +49,7 @@ class AnnotateSettings:
     kept_private_data: tuple[str, ...] = ()  # kinds that are only counted, where the others are replaced
     language_prior_correction: float = 0.4
     language_restrict_to: tuple[str, ...] | None = None
+    lists: Lists = NO_LISTS
 
     @property
     def language(self) -> LanguageSettings:
@@ -144,6 +149,8 @@ def annotate_documents(
     if source in settings.spoken_sources:
         texts, measured, sketched = _spoken(texts, measured, settings)
         forms = [SPOKEN_CONVERTED if form == WRITTEN else form for form in forms]
+    if settings.everything:
+        measured["url_is_blocked"] = blocked(locators, settings.lists.urls)
     ids = document_ids(source, locators, *buffers(texts))
 
     no_numbers = pa.array(np.zeros(size, np.int32))
@@ -192,12 +199,15 @@ def _everything(
     keep = settings.kept_private_data if settings.replace_private_data else tuple(s.PRIVATE_DATA)
     texts, private = private_data(texts, languages.locales, keep=keep)
     data, offsets_N1 = buffers(texts)
+    list_numbers = np.array([list_number(locale) for locale in languages.locales], np.int64)
     annotated = fused.annotate_batch(
         data,
         offsets_N1,
         num_bands=settings.num_bands,
         rows_per_band=settings.rows_per_band,
         seed=settings.seed,
+        lists=kernel_lists(settings.lists),
+        list_numbers=list_numbers,
     )
     signals = annotated.signals
     measured: dict[str, pa.Array] = {
@@ -211,6 +221,8 @@ def _everything(
         ),
         **private,
         **{name: pa.array(values) for name, values in signals.items()},
+        **of_locale(annotated.of_locale, list_numbers, settings.lists),
+        "perplexity": perplexities(texts, languages.locales, settings.lists),
     }
     return texts, measured, annotated
 
@@ -232,6 +244,25 @@ def _spoken(
     )
     sizes: dict[str, pa.Array] = {name: pa.array(kept.signals[name]) for name in _SIZES if name in measured}
     return texts, {**measured, **sizes, s.NUMBERS_SPOKEN: spoken, s.NUMBERS_LEFT: left}, kept
+
+
+def of_locale(signals: Signals, list_numbers_N: npt.NDArray[np.int64], lists: Lists) -> dict[str, pa.Array]:
+    """The signals that depend on the locale's lists; null where the locale has no such list.
+
+    Args:
+        signals: as the fused kernel gives them.
+        list_numbers_N: list of each document, -1 for none.
+        lists: the lists.
+    """
+    made = kernel_lists(lists)
+    # One more for "no list", which index -1 finds.
+    has = {
+        "num_stop_words": np.append(np.diff(made.stop_starts) > 0, False),
+        "stop_word_fraction": np.append(np.diff(made.stop_starts) > 0, False),
+        "num_listed_words": np.append(np.diff(made.phrase_starts) > 0, False),
+        "expected_script_fraction": np.append(made.scripts > 0, False),
+    }
+    return {name: pa.array(values, mask=~has[name][list_numbers_N]) for name, values in signals.items()}
 
 
 def _for_dedup(

@@ -17,7 +17,15 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
 from dataprep.filter.contamination import contaminated
-from dataprep.filter.rules import RULE_REASONS, mark_documents, rules_in_force, threshold_column
+from dataprep.filter.rules import (
+    RULE_REASONS,
+    mark_documents,
+    perplexity_bucket,
+    rules_in_force,
+    threshold_column,
+    with_thresholds,
+)
+from dataprep.filter.thresholds import described
 from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
 from dataprep.removals.requests import Requests
 
@@ -130,7 +138,20 @@ def run_fates(
         "funnel": [row.asDict() for row in funnel],
         "contaminated": _contaminated_by_set(spark, run_dir, contamination),
         "removed_duplicates": _removed_duplicates(spark, run_dir, decided) if requests else {},
+        "thresholds": described(config, {row[s.LOCALE] for row in funnel}),
+        "perplexity": _perplexity_buckets(documents, config) if config.lists.perplexity else [],
     }
+
+
+def _perplexity_buckets(documents: DataFrame, config: PrepareConfig) -> list[dict[str, Any]]:
+    """Documents per locale and bucket of their perplexity: all that were read, whatever their fate."""
+    scored = with_thresholds(documents.where(F.col("perplexity").isNotNull()), config)
+    rows = scored.groupBy(s.LOCALE, perplexity_bucket().alias("bucket")).count().collect()
+    found = [
+        {s.LOCALE: row[s.LOCALE], "bucket": row["bucket"] or "no bounds", "documents": row["count"]}
+        for row in rows
+    ]
+    return sorted(found, key=lambda row: (row[s.LOCALE], row["bucket"]))
 
 
 def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:
@@ -290,7 +311,7 @@ def _write_rejected_sample(
         F.col(s.ROW).alias("kept_row"),
     )
     rejected = (
-        documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner")
+        with_thresholds(documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner"), config)
         .join(decided, [s.PART, s.ROW], how="left")
         .select(
             s.DROP_REASON,
@@ -371,7 +392,7 @@ def _evidence(config: PrepareConfig) -> list[Column]:
         scale = 1000.0 / F.col("num_chars") if per_1000 else F.lit(1.0)
         value = value.when(hit, F.col(rule.signal).cast("double") * scale)
         if rule.threshold:
-            threshold = threshold.when(hit, threshold_column(config, rule.threshold).cast("double"))
+            threshold = threshold.when(hit, threshold_column(rule.threshold).cast("double"))
     return [
         signal.cast("string").alias("signal"),
         value.cast("double").alias("value"),

@@ -7,15 +7,17 @@ apply to written text only: subtitles are short lines by nature. The rules on la
 or a good text is depends on it.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dataprep import schema as s
-from dataprep.config import PrepareConfig
+from dataprep.config import PrepareConfig, RulesConfig
+from dataprep.filter.thresholds import in_force
 from dataprep.locales import LOCALES, NO_LANGUAGE, UNDETERMINED
 
 Threshold = Callable[
@@ -198,6 +200,13 @@ RULES: Final[tuple[Rule, ...]] = (
         "Too many replacement characters: bytes were lost before the text reached us.",
     ),
     Rule(
+        "mojibake",
+        "mojibake_fraction",
+        "max_mojibake_fraction",
+        _above("mojibake_fraction", "max_mojibake_fraction"),
+        "Too many pairs of characters that UTF-8 becomes when read as CP1252 or CP1251 (computed).",
+    ),
+    Rule(
         "lorem_ipsum",
         "lorem_ipsum",
         "drop_lorem_ipsum",
@@ -226,11 +235,88 @@ RULES: Final[tuple[Rule, ...]] = (
         "The mean word is too long (Gopher A.1.1; wide enough for agglutinating languages, see FineWeb-2).",
     ),
     Rule(
+        "blocked_url",
+        "url_is_blocked",
+        "drop_blocked_urls",
+        lambda value: F.col("url_is_blocked") & value("drop_blocked_urls"),
+        "The page or its domain is on a block list (FineWeb section 3.1; Gopher A.1.1 filters by domain too).",
+    ),
+    Rule(
         "few_letters",
         "alpha_fraction",
         "min_alpha_fraction",
         _below("alpha_fraction", "min_alpha_fraction"),
         "Too few of the characters are letters or marks (Gopher A.1.1, on characters).",
+    ),
+    Rule(
+        "few_alphabetic_words",
+        "alpha_unit_fraction",
+        "min_alpha_word_fraction",
+        _below("alpha_unit_fraction", "min_alpha_word_fraction"),
+        "Too many of the words are numbers (Gopher A.1.1: 80 % of words have a letter).",
+    ),
+    Rule(
+        "digits",
+        "digit_fraction",
+        "max_digit_fraction",
+        _written(_above("digit_fraction", "max_digit_fraction")),
+        "Too many of the characters are digits, as in tables (computed; after Gopher A.1.1).",
+    ),
+    Rule(
+        "punctuation",
+        "punctuation_fraction",
+        "max_punctuation_fraction",
+        _written(_above("punctuation_fraction", "max_punctuation_fraction")),
+        "Too many of the characters are punctuation, as in keyword lists (computed; after Gopher A.1.1).",
+    ),
+    Rule(
+        "symbol_characters",
+        "symbol_fraction",
+        "max_symbol_fraction",
+        _above("symbol_fraction", "max_symbol_fraction"),
+        "Too many of the characters are symbols (computed; after Gopher A.1.1).",
+    ),
+    Rule(
+        "capitals",
+        "upper_fraction",
+        "max_upper_fraction",
+        _written(_above("upper_fraction", "max_upper_fraction")),
+        "Too many letters are capitals, where the script has them (computed; a signal of RedPajama-V2).",
+    ),
+    Rule(
+        "urls",
+        "url_fraction",
+        "max_url_fraction",
+        _above("url_fraction", "max_url_fraction"),
+        "Too much of the text is URLs (computed).",
+    ),
+    Rule(
+        "few_stop_words",
+        "num_stop_words",
+        "min_stop_words",
+        _below("num_stop_words", "min_stop_words"),
+        "Too few different stop words of the language (Gopher A.1.1; lists per language as in FineWeb-2).",
+    ),
+    Rule(
+        "small_stop_word_share",
+        "stop_word_fraction",
+        "min_stop_word_fraction",
+        _written(_below("stop_word_fraction", "min_stop_word_fraction")),
+        "Too small a share of stop words for running text, as in keyword lists (computed; after Gopher A.1.1).",
+    ),
+    Rule(
+        "endless_word",
+        "max_unit_length",
+        "max_word_length",
+        _above("max_unit_length", "max_word_length"),
+        "A word of more characters than any word has (C4 section 2.2, as published with its code: 1,000).",
+    ),
+    Rule(
+        "listed_words",
+        "num_listed_words",
+        "max_listed_words",
+        _above("num_listed_words", "max_listed_words"),
+        "Words of the given word list (C4 section 2.2 drops pages with any).",
     ),
     Rule(
         "symbols",
@@ -266,6 +352,20 @@ RULES: Final[tuple[Rule, ...]] = (
         "max_duplicate_line_char_fraction",
         _written(_above("duplicate_line_char_fraction", "max_duplicate_line_char_fraction")),
         "Too much of the text lies in repeated lines (Gopher A.1.1).",
+    ),
+    Rule(
+        "duplicate_paragraphs",
+        "duplicate_paragraph_fraction",
+        "max_duplicate_paragraph_fraction",
+        _written(_above("duplicate_paragraph_fraction", "max_duplicate_paragraph_fraction")),
+        "Too many paragraphs repeat another one (Gopher A.1.1).",
+    ),
+    Rule(
+        "duplicate_paragraph_characters",
+        "duplicate_paragraph_char_fraction",
+        "max_duplicate_paragraph_char_fraction",
+        _written(_above("duplicate_paragraph_char_fraction", "max_duplicate_paragraph_char_fraction")),
+        "Too much of the text lies in repeated paragraphs (Gopher A.1.1).",
     ),
     *(
         Rule(
@@ -322,6 +422,53 @@ RULES: Final[tuple[Rule, ...]] = (
         _written(_above("newline_ratio", "max_newline_ratio")),
         "Too many line ends per character (FineWeb section 3.6).",
     ),
+    Rule(
+        "list_lines",
+        "list_line_fraction",
+        "max_list_line_fraction",
+        _written(_above("list_line_fraction", "max_list_line_fraction")),
+        "Most lines begin with a bullet or a number (computed; after Gopher A.1.1).",
+    ),
+    Rule(
+        "few_word_lines",
+        "few_word_line_fraction",
+        "max_few_word_line_fraction",
+        _written(_above("few_word_line_fraction", "max_few_word_line_fraction")),
+        "Too many lines of fewer than three words (computed; C4 section 2.2 drops such lines).",
+    ),
+    Rule(
+        "policy_lines",
+        "policy_line_fraction",
+        "max_policy_line_fraction",
+        _written(_above("policy_line_fraction", "max_policy_line_fraction")),
+        "Too many lines speak of JavaScript, cookies, terms of use or a privacy policy (computed; C4 section 2.2).",
+    ),
+    Rule(
+        "few_sentences",
+        "num_sentences",
+        "min_sentences",
+        _written(
+            lambda value: (
+                ~F.col(s.LOCALE).isin(_UNPUNCTUATED_LOCALES)
+                & (F.col("num_sentences") < value("min_sentences"))
+            )
+        ),
+        "Fewer sentences than the minimum (C4 section 2.2); not where a script marks no ends.",
+    ),
+    Rule(
+        "few_long_lines",
+        "num_long_lines",
+        "min_long_lines",
+        _written(_below("num_long_lines", "min_long_lines")),
+        "Fewer lines of 200 characters than the minimum (mC4: Xue et al. 2021, section 3.1).",
+    ),
+    Rule(
+        "perplexity",
+        "perplexity",
+        "max_perplexity",
+        _above("perplexity", "max_perplexity"),
+        "A language model of good text finds it too surprising (CCNet, Wenzek et al. 2020, section 3.3).",
+    ),
 )
 
 LOCALE_NOT_SELECTED: Final = "locale_not_selected"
@@ -365,39 +512,80 @@ def rules_in_force(config: PrepareConfig) -> tuple[Rule, ...]:
     return (*RULES, *(PRIVATE_DATA_RULES[kind] for kind in config.normalise.private_data_with("drop")))
 
 
-def threshold_column(config: PrepareConfig, name: str) -> Column:
-    """The value of a threshold for each row's locale; null where it is switched off."""
-    value = _literal(getattr(config.rules, name))
-    for locale in sorted(config.rules_by_locale):
-        if name in config.rules_by_locale[locale]:
-            changed = _literal(getattr(config.rules_for(locale), name))
-            value = F.when(F.col(s.LOCALE) == locale, changed).otherwise(value)
-    return value
+_THRESHOLDS: Final = "_thresholds"  # of the row's locale, while rules are applied
+_TYPES: Final = {float: "float", int: "long", bool: "boolean"}
 
 
-def _literal(threshold: float | bool | str | None) -> Column:
-    """A threshold as a column; ratios as 32-bit floats, like the signals.
+def _threshold_types() -> dict[str, str]:
+    """Spark type per threshold; a choice of words is a string. Ratios are 32-bit floats, like the signals.
 
     A signal of three in ten is a little more than the double 0.3, so the bound itself would be rejected.
     """
-    return F.lit(threshold).cast("float") if isinstance(threshold, float) else F.lit(threshold)
+    return {
+        name: next(
+            (
+                spark
+                for python, spark in _TYPES.items()
+                if python in (field.annotation, *get_args(field.annotation))
+            ),
+            "string",
+        )
+        for name, field in RulesConfig.model_fields.items()
+    }
+
+
+def with_thresholds(documents: DataFrame, config: PrepareConfig) -> DataFrame:
+    """Add the thresholds of each row's locale, for `threshold_column`; null where the table has no such locale.
+
+    One literal holds them all, and each row looks up its locale once: a CASE per threshold and locale would be
+    thousands of branches.
+    """
+    values = {
+        locale: {name: value for name, value in found.rules.model_dump().items() if value is not None}
+        for locale, found in in_force(config).items()
+    }
+    fields = ", ".join(f"{name}: {spark}" for name, spark in _threshold_types().items())
+    by_locale = F.from_json(F.lit(json.dumps(values)), f"map<string, struct<{fields}>>")
+    return documents.withColumn(_THRESHOLDS, by_locale[F.col(s.LOCALE)])
+
+
+def threshold_column(name: str) -> Column:
+    """The value of a threshold for each row of `with_thresholds`; null where it is switched off."""
+    return F.col(_THRESHOLDS).getField(name)
 
 
 def mark_documents(documents: DataFrame, config: PrepareConfig) -> DataFrame:
     """Add `drop_reason`: the first rule that rejects the document, or null. Lazy: starts no Spark job.
 
     A null condition does not reject: absence of a signal is no evidence against a document.
+
+    Raises:
+        ThresholdsError: the thresholds file cannot be used.
     """
-
-    def threshold(name: str) -> Column:
-        return threshold_column(config, name)
-
     selected = F.col(s.LOCALE).isin(config.locales or sorted(LOCALES))
-    conditions = [(rule.reason, rule.rejects(threshold)) for rule in rules_in_force(config)]
+    conditions = [(rule.reason, rule.rejects(threshold_column)) for rule in rules_in_force(config)]
     conditions.insert(1, (LOCALE_NOT_SELECTED, ~selected))  # behind `empty`: an empty text has no locale
     # One flat CASE. As a chain of columns that each build on the last, thirty rules take the optimiser many minutes.
     (first_reason, first), *rest = conditions
     reason = F.when(first, F.lit(first_reason))
     for name, condition in rest:
         reason = reason.when(condition, F.lit(name))
-    return documents.withColumn(s.DROP_REASON, reason)
+    return with_thresholds(documents, config).withColumn(s.DROP_REASON, reason).drop(_THRESHOLDS)
+
+
+def perplexity_bucket() -> Column:
+    """head, middle or tail, as CCNet calls them, for each row of `with_thresholds`; null without a perplexity.
+
+    The bounds are the thresholds `perplexity_head` and `perplexity_middle`; null where the locale has none.
+    """
+    perplexity, head, middle = (
+        F.col("perplexity"),
+        threshold_column("perplexity_head"),
+        threshold_column("perplexity_middle"),
+    )
+    bucket = (
+        F.when(perplexity <= head, "head")
+        .when(perplexity <= middle, "middle")
+        .when(perplexity > middle, "tail")
+    )
+    return F.when(head.isNotNull() & middle.isNotNull(), bucket)

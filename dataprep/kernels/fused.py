@@ -1,7 +1,8 @@
 """Everything the pipeline stores about a document's text, in one call per Arrow batch."""
 
 import hashlib
-from typing import NamedTuple
+from functools import cache
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,16 @@ from dataprep.kernels.lines import line_hashes, without_lines
 from dataprep.kernels.private_data import find_places
 from dataprep.kernels.runs import taken_runs
 from dataprep.kernels.screen import screen
-from dataprep.kernels.signals import NUM_INTEGERS, NUM_SHARES, Signals, allocate, measure, named, signals
+from dataprep.kernels.signals import (
+    NUM_INTEGERS,
+    NUM_SHARES,
+    Scratch,
+    Signals,
+    allocate,
+    measure,
+    named,
+    signals,
+)
 from dataprep.kernels.sketch import (
     Keys,
     band_keys,
@@ -40,6 +50,15 @@ from dataprep.kernels.tokenise import (
     word_hashes,
 )
 from dataprep.kernels.unicode_tables import tables
+from dataprep.kernels.word_lists import NONE, WordLists, phrases, script_letters, stop_words, word_lists
+
+# Signals that depend on the locale's lists, in the order of `_of_locale`; counts first.
+LOCALE_SIGNALS: Final = (
+    "num_stop_words",  # different stop words of the locale that the text has
+    "num_listed_words",  # occurrences of the words and phrases of the locale's word list
+    "stop_word_fraction",  # occurrences of stop words / units
+    "expected_script_fraction",  # letters and marks of the locale's scripts / of any script
+)
 
 
 class Annotated(NamedTuple):
@@ -51,6 +70,7 @@ class Annotated(NamedTuple):
         band_keys: int64[documents, bands], as `sketch.band_keys`; rows without a signature are 0.
         has_signature: bool[documents]; false for documents with too few units for a shingle.
         num_shingles: int64[documents], distinct shingles.
+        of_locale: one array per entry of LOCALE_SIGNALS; 0 for documents without a list.
     """
 
     signals: Signals
@@ -58,13 +78,30 @@ class Annotated(NamedTuple):
     band_keys: Keys
     has_signature: npt.NDArray[np.bool_]
     num_shingles: Counts
+    of_locale: Signals
 
 
 @kernel
 def _annotate(
-    data: Bytes, offsets: Offsets, properties: Properties, fold: Fold, bands: int, rows: int, seed: np.uint64
+    data: Bytes,
+    offsets: Offsets,
+    properties: Properties,
+    fold: Fold,
+    bands: int,
+    rows: int,
+    seed: np.uint64,
+    lists: WordLists,
+    list_numbers: Counts,
 ) -> tuple[
-    Counts, npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.bool_], Hashes, Keys, Counts
+    Counts,
+    npt.NDArray[np.float32],
+    npt.NDArray[np.uint8],
+    npt.NDArray[np.bool_],
+    Hashes,
+    Keys,
+    Counts,
+    Counts,
+    npt.NDArray[np.float32],
 ]:
     documents = offsets.size - 1
     longest = longest_document(offsets)
@@ -79,6 +116,7 @@ def _annotate(
     scratch = allocate(longest)
     shingles, collapsed = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint8)
     bins = np.empty(bands * rows, np.uint64)
+    listed, listed_shares = np.zeros((2, documents), np.int64), np.zeros((2, documents), np.float32)
     for document in range(documents):
         start, end = offsets[document], offsets[document + 1]
         scripts[document], lorem[document] = measure(
@@ -86,6 +124,8 @@ def _annotate(
         )
         integers[:, document] = integer_row
         shares[:, document] = share_row
+        if list_numbers[document] >= 0:
+            _of_locale(scratch, lists, list_numbers[document], document, listed, listed_shares)
 
         length = shingle_length(scratch.counts, scratch.scripts)
         positions = hash_shingles(scratch.units, scratch.counts[UNITS], length, shingles)
@@ -101,11 +141,37 @@ def _annotate(
 
         collapsed_size = collapse_whitespace(data, start, end, properties, collapsed)
         contents[document, 0], contents[document, 1] = hash_128(collapsed, collapsed_size)
-    return integers, shares, scripts, lorem, contents, keys, sizes
+    return integers, shares, scripts, lorem, contents, keys, sizes, listed, listed_shares
+
+
+@kernel
+def _of_locale(
+    scratch: Scratch,
+    lists: WordLists,
+    number: int,
+    document: int,
+    counts: Counts,
+    shares: npt.NDArray[np.float32],
+) -> None:
+    """Fill in the signals that depend on a document's locale, from what `measure` has left."""
+    num_units = scratch.counts[UNITS]
+    different, times = stop_words(scratch.units, num_units, lists, number)
+    counts[0, document] = different
+    counts[1, document] = phrases(scratch.units, num_units, lists, number)
+    shares[0, document] = times / num_units if num_units else 0.0
+    expected, letters = script_letters(scratch.scripts, lists, number)
+    shares[1, document] = expected / letters if letters else 0.0
 
 
 def annotate_batch(
-    data: Bytes, offsets: Offsets, *, num_bands: int, rows_per_band: int, seed: int
+    data: Bytes,
+    offsets: Offsets,
+    *,
+    num_bands: int,
+    rows_per_band: int,
+    seed: int,
+    lists: WordLists | None = None,
+    list_numbers: Counts | None = None,
 ) -> Annotated:
     """Signals, content hash and LSH band keys of each document. Depends on each document's text alone.
 
@@ -118,6 +184,8 @@ def annotate_batch(
         num_bands: LSH bands.
         rows_per_band: bins per band; bands times rows must be in [1, sketch.MAX_BINS].
         seed: of the hash family, in [0, 2**64).
+        lists: stop words, listed phrases and scripts of some locales; null for none.
+        list_numbers: int64[documents], the list of each document, -1 for none; null if none has one.
 
     Raises:
         TypeError, ValueError: the arrays are no batch (see `arrow_buffers.batch`), or a parameter is out of bounds.
@@ -130,10 +198,26 @@ def annotate_batch(
     require_bins(num_bands * rows_per_band)
     data, offsets = batch(data, offsets)
     table = tables()
-    integers, shares, scripts, lorem, contents, keys, sizes = _annotate(
-        data, offsets, table.properties, table.fold, num_bands, rows_per_band, seed_value(seed)
+    if lists is None or list_numbers is None:
+        lists, list_numbers = _no_lists(), np.full(offsets.size - 1, NONE, np.int64)
+    integers, shares, scripts, lorem, contents, keys, sizes, listed, listed_shares = _annotate(
+        data,
+        offsets,
+        table.properties,
+        table.fold,
+        num_bands,
+        rows_per_band,
+        seed_value(seed),
+        lists,
+        list_numbers,
     )
-    return Annotated(named(integers, shares, scripts, lorem), contents, keys, sizes > 0, sizes)
+    of_locale: Signals = dict(zip(LOCALE_SIGNALS, (*listed, *listed_shares), strict=True))
+    return Annotated(named(integers, shares, scripts, lorem), contents, keys, sizes > 0, sizes, of_locale)
+
+
+@cache
+def _no_lists() -> WordLists:
+    return word_lists((), stop_words={}, phrases={}, scripts={})
 
 
 def hash_family() -> str:

@@ -30,6 +30,7 @@ import numpy.typing as npt
 from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch
 from dataprep.kernels.compilation import inlined, integer, kernel
 from dataprep.kernels.mixing import GOLDEN, POLYNOMIAL, absorb, mix
+from dataprep.kernels.repetition import Flags
 from dataprep.kernels.tokenise import (
     CHARACTER_UNITS,
     NEWLINE,
@@ -189,6 +190,7 @@ def _item_batch(
     room = longest_document(offsets) + 1
     units, lines = np.empty(room, np.uint64), np.empty(room, np.uint64)
     lengths, line_lengths = np.empty(room, np.int64), np.empty(room, np.int64)
+    line_units, breaks = np.empty(room, np.int64), np.empty(room, np.uint8)
     counts, scripts = np.empty(NUM_COUNTS, np.int64), np.empty(NUM_SCRIPTS, np.int64)
     result = np.empty(offsets[-1] - offsets[0] + items, np.uint64)
     starts, scales = np.zeros(items + 1, np.int64), np.empty(items, np.int32)
@@ -196,7 +198,7 @@ def _item_batch(
     for item in range(items):
         walk(
             data, offsets[item], offsets[item + 1], properties, fold,
-            units, lengths, lines, line_lengths, counts, scripts,
+            units, lengths, lines, line_lengths, line_units, breaks, counts, scripts,
         )  # fmt: skip
         used, size = starts[item], counts[UNITS]
         result[used : used + size] = units[:size]
@@ -512,6 +514,8 @@ def _lines_of(
     lengths: Counts,
     lines: Hashes,
     line_lengths: Counts,
+    line_units: Counts,
+    breaks: Flags,
     counts: Counts,
     scripts: Counts,
     bounds: Counts,
@@ -530,7 +534,7 @@ def _lines_of(
             # No unit reaches over a line feed.
             walk(
                 data, position, line_end, properties, fold,
-                units[num_units:], lengths, lines, line_lengths, counts, scripts,
+                units[num_units:], lengths, lines, line_lengths, line_units, breaks, counts, scripts,
             )  # fmt: skip
             size = counts[UNITS]
             if size:
@@ -588,6 +592,7 @@ def _match(
     room = longest_document(offsets) + 1
     units, lines = np.empty(room, np.uint64), np.empty(room, np.uint64)
     lengths, line_lengths = np.empty(room, np.int64), np.empty(room, np.int64)
+    line_units, breaks = np.empty(room, np.int64), np.empty(room, np.uint8)
     counts, scripts = np.empty(NUM_COUNTS, np.int64), np.empty(NUM_SCRIPTS, np.int64)
     bounds = np.empty(3 * room + 3, np.int64)
     sizes = np.empty(documents, np.int64)
@@ -598,7 +603,7 @@ def _match(
         start, end = offsets[document], offsets[document + 1]
         num_units, num_characters, num_lines = _lines_of(
             data, start, end, properties, fold,
-            units, lengths, lines, line_lengths, counts, scripts, bounds,
+            units, lengths, lines, line_lengths, line_units, breaks, counts, scripts, bounds,
         )  # fmt: skip
         sizes[document] = num_units
         wanted = scales if num_characters else scales[scales == 1]

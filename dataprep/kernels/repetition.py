@@ -209,3 +209,37 @@ def duplicate_lines(
             repeated_chars += lengths[index]
         chars += lengths[index]
     return repeated, repeated_chars, chars
+
+
+@kernel
+def duplicate_paragraphs(
+    lines: Hashes,
+    lengths: Counts,
+    breaks: Flags,
+    num_lines: int,
+    table_keys: Hashes,
+    table_classes: Classes,
+) -> tuple[int, int, int]:
+    """Number of paragraphs, of those that repeat an earlier one, and the codepoints of their lines.
+
+    Paragraphs are parted by blank lines; two are equal if their lines are, outer white space aside.
+
+    Args:
+        lines: hash of each non-empty line; overwritten.
+        lengths: codepoints of each; overwritten.
+        breaks: 1 for each line that begins a paragraph.
+        num_lines: how many.
+        table_keys: scratch of `table_size(num_lines)`.
+        table_classes: scratch of the same size.
+    """
+    paragraphs = 0
+    for index in range(num_lines):
+        if index == 0 or breaks[index]:
+            lines[paragraphs] = mix(lines[index])
+            lengths[paragraphs] = lengths[index]
+            paragraphs += 1
+        else:
+            lines[paragraphs - 1] = mix(lines[paragraphs - 1] ^ lines[index])
+            lengths[paragraphs - 1] += lengths[index]
+    repeated, repeated_chars, _ = duplicate_lines(lines, lengths, paragraphs, table_keys, table_classes)
+    return paragraphs, repeated, repeated_chars

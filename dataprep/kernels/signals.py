@@ -7,7 +7,7 @@ per character, and `unique_unit_fraction` falls with the length faster than in L
 language for that reason. Lines are separated by line feeds; a line without visible characters does not count.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +22,12 @@ from dataprep.kernels.repetition import (
     Flags,
     Fractions,
     duplicate_lines,
+    duplicate_paragraphs,
     repetition,
     table_size,
 )
 from dataprep.kernels.tokenise import (
+    BROKEN_PAIRS,
     BULLET_LINES,
     CHARS,
     CURLY_BRACES,
@@ -33,25 +35,42 @@ from dataprep.kernels.tokenise import (
     ELLIPSIS_LINES,
     HASH_SIGNS,
     LINES,
+    LIST_LINES,
+    LONG_LINES,
     NEWLINES,
     NUM_COUNTS,
+    NUMERIC_UNITS,
     REPLACEMENTS,
+    SENTENCES,
     SHORT_LINES,
     TERMINAL_LINES,
     UNITS,
+    UPPERS,
+    URL_CHARS,
     Fold,
     Properties,
     longest_document,
     shingle_length,
     walk,
 )
-from dataprep.kernels.unicode_tables import LETTER, MARK, NUM_SCRIPTS, NUMBER, PUNCTUATION, SPACE, tables
+from dataprep.kernels.unicode_tables import (
+    LETTER,
+    MARK,
+    NUM_SCRIPTS,
+    NUMBER,
+    PUNCTUATION,
+    SPACE,
+    SYMBOL,
+    tables,
+)
 
 Signals = dict[str, npt.NDArray[np.generic]]
 
 GOPHER: Final = "Rae et al. 2021 (Gopher), A.1.1"
 FINEWEB: Final = "Penedo et al. 2024 (FineWeb), 3.6"
 C4: Final = "Raffel et al. 2020 (C4), 2.2"
+MC4: Final = "Xue et al. 2021 (mT5), 3.1"
+FEW_WORDS: Final = 3  # units; C4 as published drops lines of fewer
 
 
 class Signal(NamedTuple):
@@ -74,7 +93,12 @@ SIGNALS: Final = (
     Signal("mean_word_length", np.float32, "codepoints per unit, separators left out", GOPHER),
     Signal("alpha_fraction", np.float32, "letters and marks / characters but whitespace", GOPHER),
     Signal("digit_fraction", np.float32, "numbers of any script / characters but whitespace", ""),
-    Signal("punctuation_fraction", np.float32, "punctuation / characters but whitespace", ""),
+    Signal(
+        "punctuation_fraction",
+        np.float32,
+        "punctuation, word spaces left out / characters but whitespace",
+        "",
+    ),
     Signal(
         "symbol_to_word_ratio", np.float32, "hash signs and ellipses (… or a run of dots) / units", GOPHER
     ),
@@ -136,6 +160,40 @@ SIGNALS: Final = (
         "",
     ),
     Signal("lorem_ipsum", np.bool_, "the words lorem ipsum in a row, in any case", C4),
+    Signal(
+        "num_sentences",
+        np.int64,
+        "ends of sentences: of tokens between white space, and full-width ones anywhere",
+        C4,
+    ),
+    Signal("num_long_lines", np.int64, "lines of at least 200 characters", MC4),
+    Signal("alpha_unit_fraction", np.float32, "units that are no number / units", GOPHER),
+    Signal("symbol_fraction", np.float32, "symbols of any kind / characters but whitespace", ""),
+    Signal("upper_fraction", np.float32, "capitals / letters and marks", ""),
+    Signal(
+        "url_fraction", np.float32, "characters of URLs from :// or www. on / characters but whitespace", ""
+    ),
+    Signal("list_line_fraction", np.float32, "lines that begin with a bullet or a number / lines", ""),
+    Signal("few_word_line_fraction", np.float32, "lines of fewer than three units / lines", C4),
+    Signal(
+        "policy_line_fraction",
+        np.float32,
+        "lines that speak of JavaScript, cookies, terms of use or a privacy policy / lines",
+        C4,
+    ),
+    Signal("duplicate_paragraph_fraction", np.float32, "paragraphs that repeat an earlier one / all", GOPHER),
+    Signal(
+        "duplicate_paragraph_char_fraction",
+        np.float32,
+        "characters in such paragraphs / characters in lines",
+        GOPHER,
+    ),
+    Signal(
+        "mojibake_fraction",
+        np.float32,
+        "pairs of characters that UTF-8 becomes as CP1252 or CP1251 / characters but whitespace",
+        "",
+    ),
 )
 INTEGERS: Final = tuple(signal.name for signal in SIGNALS if signal.dtype is np.int64)
 SHARES: Final = tuple(signal.name for signal in SIGNALS if signal.dtype is np.float32)
@@ -150,6 +208,8 @@ class Scratch(NamedTuple):
     lengths: Counts
     lines: Hashes
     line_lengths: Counts
+    line_units: Counts
+    breaks: Flags
     counts: Counts
     scripts: Counts
     classes: Classes
@@ -172,6 +232,8 @@ def allocate(longest: int) -> Scratch:
         np.empty(room, np.int64),
         np.empty(room, np.uint64),
         np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.uint8),
         np.empty(NUM_COUNTS, np.int64),
         np.empty(NUM_SCRIPTS, np.int64),
         np.empty(room, np.int32),
@@ -190,12 +252,65 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
+def word_hash(word: str) -> np.uint64:
+    """Hash of a word that is one unit, case-folded already; what the kernels make of it."""
+    with np.errstate(over="ignore"):
+        state = GOLDEN
+        for character in word:
+            state = _absorb(state, np.uint64(ord(character)))
+        hashed: np.uint64 = _mix(state ^ np.uint64(len(word)))
+        return hashed
+
+
+_absorb: Any = absorb.py_func  # type: ignore[attr-defined]
+_mix: Any = mix.py_func  # type: ignore[attr-defined]
+_LOREM: Final = word_hash("lorem")
+_IPSUM: Final = word_hash("ipsum")
+# What C4 drops lines for, in the words that most languages borrow. The bits screen: one test per unit.
+_JAVASCRIPT: Final = word_hash("javascript")
+_COOKIE: Final = word_hash("cookie")
+_COOKIES: Final = word_hash("cookies")
+_PRIVACY: Final = word_hash("privacy")
+_POLICY: Final = word_hash("policy")
+_TERMS: Final = word_hash("terms")
+_OF: Final = word_hash("of")
+_USE: Final = word_hash("use")
+_SERVICE: Final = word_hash("service")
+_SIX_BITS: Final = np.uint64(63)
+_ONE: Final = np.uint64(1)
+_POLICY_BITS: Final = np.bitwise_or.reduce(
+    [_ONE << (word & _SIX_BITS) for word in (_JAVASCRIPT, _COOKIE, _COOKIES, _POLICY, _USE, _SERVICE)]
+)
+
+
 @kernel
-def _latin_word(first: int, second: int, third: int, fourth: int, fifth: int) -> np.uint64:
-    state = GOLDEN
-    for codepoint in (first, second, third, fourth, fifth):
-        state = absorb(state, np.uint64(codepoint))
-    return mix(state ^ np.uint64(5))
+def _line_shares(units: Hashes, line_units: Counts, num_lines: int) -> tuple[int, int]:
+    """Lines of fewer than FEW_WORDS units, and lines that speak of JavaScript, cookies or policies."""
+    few_words, policies, first = 0, 0, 0
+    for line in range(num_lines):
+        last = line_units[line]
+        if last - first < FEW_WORDS:
+            few_words += 1
+        for index in range(first, last):
+            unit = units[index]
+            if (_POLICY_BITS >> (unit & _SIX_BITS)) & _ONE and _is_policy(units, index, first):
+                policies += 1
+                break
+        first = last
+    return few_words, policies
+
+
+@kernel
+def _is_policy(units: Hashes, index: int, first: int) -> bool:
+    """Whether the unit ends one of the phrases, within its line."""
+    unit = units[index]
+    if unit in (_JAVASCRIPT, _COOKIE, _COOKIES):
+        return True
+    if unit == _POLICY:
+        return bool(index > first and units[index - 1] == _PRIVACY)
+    if unit in (_USE, _SERVICE):
+        return bool(index > first + 1 and units[index - 1] == _OF and units[index - 2] == _TERMS)
+    return False
 
 
 @kernel
@@ -234,6 +349,8 @@ def measure(
         lengths,
         scratch.lines,
         scratch.line_lengths,
+        scratch.line_units,
+        scratch.breaks,
         counts,
         scripts,
     )
@@ -245,6 +362,15 @@ def measure(
     repeated_lines, repeated_line_chars, line_chars = duplicate_lines(
         scratch.lines, scratch.line_lengths, counts[LINES], scratch.table_keys, scratch.table_classes
     )
+    few_words, policies = _line_shares(units, scratch.line_units, counts[LINES])
+    paragraphs, repeated_paragraphs, repeated_paragraph_chars = duplicate_paragraphs(
+        scratch.lines,
+        scratch.line_lengths,
+        scratch.breaks,
+        counts[LINES],
+        scratch.table_keys,
+        scratch.table_classes,
+    )
     unit_chars, longest_unit = 0, 0
     for index in range(num_units):
         unit_chars += lengths[index]
@@ -254,11 +380,9 @@ def measure(
         with_script += scripts[script]
         if scripts[script] > (scripts[dominant] if dominant else 0):
             dominant = script
-    lorem = _latin_word(0x6C, 0x6F, 0x72, 0x65, 0x6D)
-    ipsum = _latin_word(0x69, 0x70, 0x73, 0x75, 0x6D)
     lorem_ipsum = False
     for index in range(1, num_units):
-        if units[index] == ipsum and units[index - 1] == lorem:
+        if units[index] == _IPSUM and units[index - 1] == _LOREM:
             lorem_ipsum = True
     visible = counts[CHARS] - counts[SPACE]
     num_lines = counts[LINES]
@@ -270,6 +394,8 @@ def measure(
     integers[4] = counts[CURLY_BRACES]
     integers[5] = counts[REPLACEMENTS]
     integers[6] = longest_unit
+    integers[7] = counts[SENTENCES]
+    integers[8] = counts[LONG_LINES]
 
     shares[0] = _ratio(unit_chars, num_units)
     shares[1] = _ratio(counts[LETTER] + counts[MARK], visible)
@@ -287,6 +413,16 @@ def measure(
     shares[15:21] = scratch.duplicate
     shares[21] = _ratio(scripts[dominant] if dominant else 0, with_script)
     shares[22] = _ratio(unique, num_units)
+    shares[23] = _ratio(num_units - counts[NUMERIC_UNITS], num_units)
+    shares[24] = _ratio(counts[SYMBOL], visible)
+    shares[25] = _ratio(counts[UPPERS], counts[LETTER] + counts[MARK])
+    shares[26] = _ratio(counts[URL_CHARS], visible)
+    shares[27] = _ratio(counts[LIST_LINES], num_lines)
+    shares[28] = _ratio(few_words, num_lines)
+    shares[29] = _ratio(policies, num_lines)
+    shares[30] = _ratio(repeated_paragraphs, paragraphs)
+    shares[31] = _ratio(repeated_paragraph_chars, line_chars)
+    shares[32] = _ratio(counts[BROKEN_PAIRS], visible)
     return dominant, lorem_ipsum
 
 

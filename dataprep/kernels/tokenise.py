@@ -23,9 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.kernels.arrow_buffers import Bytes, Counts, Hashes, Offsets, batch
-from dataprep.kernels.compilation import integer, kernel
+from dataprep.kernels.compilation import inlined, integer, kernel
 from dataprep.kernels.mixing import GOLDEN, POLYNOMIAL, absorb, hash_bytes, mix
 from dataprep.kernels.unicode_tables import (
+    BROKEN_1251,
+    BROKEN_1252,
     BULLET,
     CHARACTER_UNIT,
     CLASS_MASK,
@@ -33,22 +35,27 @@ from dataprep.kernels.unicode_tables import (
     FOLDS,
     HAN,
     KANA,
+    LEAD_1251,
+    LEAD_1252,
     LETTER,
     MARK,
     MYANMAR,
     NUM_SCRIPTS,
     NUMBER,
+    PUNCTUATION,
     SCRIPT_MASK,
     SCRIPT_SHIFT,
     SPACE,
     TERMINATOR,
     THAI,
+    UPPER,
     tables,
 )
 from dataprep.kernels.utf8 import decode
 
 Properties = npt.NDArray[np.uint32]
 Fold = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.uint8]
 
 WORD_SHINGLE: Final = 5
 HAN_KANA_SHINGLE: Final = 6
@@ -56,6 +63,7 @@ SOUTH_EAST_ASIAN_SHINGLE: Final = 10
 MIN_WORDS: Final = 3
 MIN_CHARACTERS: Final = 6
 SHORT_LINE: Final = 30  # characters; FineWeb's short-line rule (Penedo et al., 2024, section 3.6)
+LONG_LINE: Final = 200  # characters; mC4's long-line rule (Xue et al., 2021, section 3.1)
 
 ZERO_WIDTH_NON_JOINER: Final = 0x200C
 ZERO_WIDTH_JOINER: Final = 0x200D
@@ -64,6 +72,9 @@ CURLY_APOSTROPHE: Final = 0x2019
 NEWLINE: Final = 0x0A
 ELLIPSIS: Final = 0x2026
 FULL_STOP: Final = 0x2E
+SLASH: Final = 0x2F
+ETHIOPIC_WORD_SPACE: Final = 0x1361  # stands where others put a blank: no punctuation to count
+FIRST_WIDE: Final = 0x3000  # sentence ends from here on need no white space after them
 
 # Slots of the counts array; the first seven are the characters of each class, in the order of the class codes.
 NUM_CLASSES: Final = 7
@@ -80,7 +91,14 @@ BULLET_LINES: Final = 16
 ELLIPSIS_LINES: Final = 17
 TERMINAL_LINES: Final = 18
 SHORT_LINES: Final = 19
-NUM_COUNTS: Final = 20
+NUMERIC_UNITS: Final = 20  # units of numbers alone
+UPPERS: Final = 21
+SENTENCES: Final = 22
+URL_CHARS: Final = 23
+LIST_LINES: Final = 24
+LONG_LINES: Final = 25
+BROKEN_PAIRS: Final = 26
+NUM_COUNTS: Final = 27
 
 _CLOSED: Final = 0
 _WORD: Final = 1
@@ -98,6 +116,8 @@ def walk(
     lengths: Counts,
     lines: Hashes,
     line_lengths: Counts,
+    line_units: Counts,
+    breaks: Flags,
     counts: Counts,
     scripts: Counts,
 ) -> None:
@@ -113,6 +133,8 @@ def walk(
         lengths: receives the codepoints of each unit; as long as `units`.
         lines: receives the hash of each non-empty line without its outer whitespace; as long as `units`.
         line_lengths: receives the codepoints of each such line; as long as `units`.
+        line_units: receives how many units have ended with each such line; as long as `units`.
+        breaks: receives 1 for each such line that a blank line precedes, else 0; as long as `units`.
         counts: receives the counts named by the slots of this module.
         scripts: receives the letters and marks of each script.
     """
@@ -121,13 +143,16 @@ def walk(
     num_units, num_character_units, num_chars, num_lines = 0, 0, 0, 0
     num_newlines, hash_signs, ellipses, braces, replacements = 0, 0, 0, 0, 0
     bullet_lines, ellipsis_lines, terminal_lines, short_lines = 0, 0, 0, 0
+    numeric_units, uppers, sentences, url_chars, list_lines, long_lines = 0, 0, 0, 0, 0, 0
 
-    open_unit, length, pending, base_class = _CLOSED, 0, 0, LETTER
+    open_unit, length, pending, base_class, numeric = _CLOSED, 0, 0, LETTER, 0
     state = GOLDEN
 
     line_start, line_end, line_first, line_last = -1, -1, 0, 0
     first_property, last_property = 0, 0
     dots, dots_end = 0, -1
+    token_last, token_end, wide_end, url_start, gap = 0, -1, -1, -1, np.uint8(0)
+    lead, lead_end, broken_pairs = 0, -1, 0
 
     position = start
     while position <= end:
@@ -138,6 +163,16 @@ def walk(
             codepoint = integer(data[position])
             if codepoint >= 0x80:
                 codepoint, following = decode(data, position, end)
+                if url_start >= 0:
+                    url_chars += position - url_start
+                    url_start = -1
+                image = integer(properties[codepoint])
+                if lead_end == position and (
+                    (lead & LEAD_1252 and image & BROKEN_1252) or (lead & LEAD_1251 and image & BROKEN_1251)
+                ):
+                    broken_pairs += 1
+                if image & (LEAD_1252 | LEAD_1251):
+                    lead, lead_end = image, following
             num_chars += 1
         packed = integer(properties[codepoint])
         kind = packed & CLASS_MASK
@@ -150,6 +185,8 @@ def walk(
             folded = codepoint
             if packed & FOLDS:
                 folded = integer(fold[codepoint])
+            if packed & UPPER:
+                uppers += 1
             if kind == MARK:
                 continues = open_unit != _CLOSED and pending != APOSTROPHE
             else:
@@ -162,14 +199,18 @@ def walk(
                     length += 1
                 state = absorb(state, np.uint64(folded))
                 length += 1
+                if kind != NUMBER:
+                    numeric = 0
             else:
                 if open_unit != _CLOSED:
                     units[num_units] = mix(state ^ np.uint64(length))
                     lengths[num_units] = length
                     num_units += 1
+                    numeric_units += numeric
                 open_unit = _CLOSED
                 if kind != MARK or script != 0:
                     open_unit = _WORD
+                    numeric = 1 if kind == NUMBER else 0
                     if packed & CHARACTER_UNIT:
                         open_unit = _CHARACTER
                         num_character_units += 1
@@ -200,6 +241,7 @@ def walk(
                     units[num_units] = mix(state ^ np.uint64(length))
                     lengths[num_units] = length
                     num_units += 1
+                    numeric_units += numeric
                     open_unit = _CLOSED
             if position < end:
                 counts[kind] += 1
@@ -209,14 +251,32 @@ def walk(
                     dots_end = following
                     if dots == 3:
                         ellipses += 1
+                    if url_start < 0 and _follows_www(data, start, position):
+                        url_start = position - 3
                 elif codepoint == ELLIPSIS:
                     ellipses += 1
+                elif codepoint == SLASH:
+                    if url_start < 0 and position >= start + 2 and _is_colon_slash(data, position):
+                        url_start = position - 2
                 elif codepoint == 0x23:
                     hash_signs += 1
                 elif codepoint == 0x7B:
                     braces += 1
                 elif codepoint == 0xFFFD:
                     replacements += 1
+                elif codepoint == ETHIOPIC_WORD_SPACE:
+                    counts[PUNCTUATION] -= 1
+                if packed & TERMINATOR and codepoint >= FIRST_WIDE:
+                    if wide_end != position:
+                        sentences += 1
+                    wide_end = following
+            else:
+                if token_last & TERMINATOR and wide_end != token_end:
+                    sentences += 1
+                token_last = 0
+                if url_start >= 0:
+                    url_chars += position - url_start
+                    url_start = -1
 
         if kind != SPACE:
             if line_start < 0:
@@ -224,6 +284,7 @@ def walk(
             line_end, line_last = following, num_chars
             if not (packed & CLOSING):
                 last_property = packed
+                token_last, token_end = packed, following
         elif codepoint == NEWLINE:
             if position < end:
                 num_newlines += 1
@@ -231,16 +292,26 @@ def walk(
                 line_length = line_last - line_first + 1
                 lines[num_lines] = hash_bytes(data, line_start, line_end, GOLDEN)
                 line_lengths[num_lines] = line_length
+                line_units[num_lines] = num_units
+                breaks[num_lines] = gap
+                gap = np.uint8(0)
                 num_lines += 1
                 if first_property & BULLET:
                     bullet_lines += 1
+                    list_lines += 1
+                elif first_property & CLASS_MASK == NUMBER:
+                    list_lines += 1
                 if last_property & TERMINATOR:
                     terminal_lines += 1
                 if line_length < SHORT_LINE:
                     short_lines += 1
+                elif line_length >= LONG_LINE:
+                    long_lines += 1
                 if _ends_in_ellipsis(data, line_start, line_end):
                     ellipsis_lines += 1
                 line_start = -1
+            else:
+                gap = np.uint8(1)
         position = following
 
     counts[CHARS] = num_chars
@@ -256,6 +327,34 @@ def walk(
     counts[ELLIPSIS_LINES] = ellipsis_lines
     counts[TERMINAL_LINES] = terminal_lines
     counts[SHORT_LINES] = short_lines
+    counts[NUMERIC_UNITS] = numeric_units
+    counts[UPPERS] = uppers
+    counts[SENTENCES] = sentences
+    counts[URL_CHARS] = url_chars
+    counts[LIST_LINES] = list_lines
+    counts[LONG_LINES] = long_lines
+    counts[BROKEN_PAIRS] = broken_pairs
+
+
+@inlined
+def _is_colon_slash(data: Bytes, position: int) -> bool:
+    """Whether a colon and a slash stand before the slash at this position."""
+    return bool(data[position - 1] == SLASH and data[position - 2] == 0x3A)
+
+
+@inlined
+def _follows_www(data: Bytes, start: int, position: int) -> bool:
+    """Whether `www`, in any case and no end of a longer ASCII word, stands before the full stop at this position."""
+    if position < start + 3:
+        return False
+    for back in range(1, 4):
+        if data[position - back] | 0x20 != 0x77:
+            return False
+    if position == start + 3:
+        return True
+    before = integer(data[position - 4])
+    lower = before | 0x20
+    return not (0x61 <= lower <= 0x7A or 0x30 <= before <= 0x39)
 
 
 @kernel
@@ -373,7 +472,12 @@ def _shingle_batch(
     documents = offsets.size - 1
     room = longest_document(offsets) + 1
     units, lines = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    lengths, line_lengths = np.empty(room, np.int64), np.empty(room, np.int64)
+    lengths, line_lengths, line_units = (
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+    )
+    breaks = np.empty(room, np.uint8)
     shingles, ordered = np.empty(room, np.uint64), np.empty(room, np.uint64)
     bounds = np.empty(2 * room + 2, np.int64)
     counts, scripts = np.empty(NUM_COUNTS, np.int64), np.empty(NUM_SCRIPTS, np.int64)
@@ -382,7 +486,7 @@ def _shingle_batch(
     for document in range(documents):
         walk(
             data, offsets[document], offsets[document + 1], properties, fold,
-            units, lengths, lines, line_lengths, counts, scripts,
+            units, lengths, lines, line_lengths, line_units, breaks, counts, scripts,
         )  # fmt: skip
         size = hash_shingles(units, counts[UNITS], shingle_length(counts, scripts), shingles)
         size = sort_unique(shingles, size, ordered, bounds)
@@ -415,14 +519,19 @@ def _word_batch(data: Bytes, offsets: Offsets, properties: Properties, fold: Fol
     documents = offsets.size - 1
     room = longest_document(offsets) + 1
     units, lines = np.empty(room, np.uint64), np.empty(room, np.uint64)
-    lengths, line_lengths = np.empty(room, np.int64), np.empty(room, np.int64)
+    lengths, line_lengths, line_units = (
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+    )
+    breaks = np.empty(room, np.uint8)
     counts, scripts = np.empty(NUM_COUNTS, np.int64), np.empty(NUM_SCRIPTS, np.int64)
     starts = np.zeros(documents + 1, np.int64)
     result = np.empty(offsets[-1] - offsets[0] + documents, np.uint64)
     for document in range(documents):
         walk(
             data, offsets[document], offsets[document + 1], properties, fold,
-            units, lengths, lines, line_lengths, counts, scripts,
+            units, lengths, lines, line_lengths, line_units, breaks, counts, scripts,
         )  # fmt: skip
         used, size = starts[document], counts[UNITS]
         result[used : used + size] = units[:size]

@@ -61,6 +61,7 @@ THAI: Final = SCRIPTS.index("Thai")
 MYANMAR: Final = SCRIPTS.index("Myanmar")
 HAN: Final = SCRIPTS.index("Han")
 KANA: Final = SCRIPTS.index("Kana")
+CASED_SCRIPTS: Final = frozenset({"Latin", "Cyrillic", "Greek", "Armenian", "Georgian"})
 CHARACTER_UNIT_SCRIPTS: Final = frozenset({"Thai", "Lao", "Khmer", "Myanmar", "Han", "Kana"})
 
 # Bits 8-15: canonical combining class; a mark after one of a higher class is out of canonical order.
@@ -79,6 +80,9 @@ LEAD_1251: Final = 1 << 23
 CONTINUATION_1251: Final = 1 << 24
 CLOSING: Final = 1 << 25  # quotes and brackets that may follow a sentence's end
 BULLET: Final = 1 << 26
+BROKEN_1252: Final = 1 << 28  # continuation images that no correct text has after a letter with a diacritic
+BROKEN_1251: Final = 1 << 29
+UPPER: Final = 1 << 27  # capital letters of the scripts that have them, title case included (Lu and Lt)
 
 # Full stops, question and exclamation marks and their kin, by script. The Greek question mark is U+037E and, after
 # NFC, an ordinary semicolon; the semicolon is left out because every other script uses it inside sentences.
@@ -86,6 +90,9 @@ TERMINATORS: Final = ".!?…‥፡‼⁇⁈⁉‽\u037e։՜՞؟۔؞܀܁܂।॥�
 CLOSERS: Final = "\"')]}»›“”’‘」』】〉》〕）］｝｠｣*_"
 # Hyphen and asterisk are bullets only by convention, but they are the commonest ones in plain text.
 BULLETS: Final = "-*•‣⁃◦∙▪▫■□●○▶►▸➢➤✓✔・･"
+
+# Images of continuation bytes that stand after letters in correct text all the time.
+_ORDINARY: Final = frozenset("«»‹›“”„‘’‚…–—•·\u00a0")
 
 _INDIC_NAMES: Final = (
     "GURMUKHI",
@@ -201,8 +208,14 @@ def generate() -> Tables:
             | (FOLDS if fold[codepoint] != codepoint else 0)
             | (REMOVABLE_CONTROL if _is_removable_control(codepoint) else 0)
             | images.get(codepoint, 0)
+            | _broken(character, kind, images.get(codepoint, 0))
             | (CLOSING if character in CLOSERS else 0)
             | (BULLET if character in BULLETS else 0)
+            | (
+                UPPER
+                if SCRIPTS[script] in CASED_SCRIPTS and unicodedata.category(character) in ("Lu", "Lt")
+                else 0
+            )
         )
     return Tables(properties, fold, unicodedata.unidata_version)
 
@@ -233,6 +246,14 @@ def _fold(character: str) -> int:
         if len(folded) == 1:
             return ord(folded)
     return ord(character)
+
+
+def _broken(character: str, kind: int, images: int) -> int:
+    """Flags of continuation images that tell broken text: Czech and the like have letters among those of CP1252."""
+    if character in _ORDINARY:
+        return 0
+    flags = BROKEN_1252 if images & CONTINUATION_1252 and kind > MARK else 0
+    return flags | (BROKEN_1251 if images & CONTINUATION_1251 else 0)
 
 
 def _is_removable_control(codepoint: int) -> bool:

@@ -274,6 +274,12 @@ def canonical_domain(domain: str) -> str:
     return host
 
 
+def host_and_url(locator: str) -> tuple[str, str] | None:
+    """Host and URL of a locator in their one spelling; null if it is no URL."""
+    parts = _split(locator)
+    return (parts.host, parts.url) if parts else None
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -88,6 +88,29 @@ DEFINITIONS: Final[dict[str, str]] = {
     "drops.locales.locale": "Locale (BCP 47): the declared language, else the detected one.",
     "drops.locales.name": "English name of the locale.",
     **_under("drops.locales", _FATE),
+    "thresholds": (
+        "The bounds that documents were compared with. A locale has those of the thresholds file, where it says "
+        "something, and what the configuration says before them; where neither does, the defaults."
+    ),
+    "thresholds.file": "The setting `thresholds`: builtin, none, or a path.",
+    "thresholds.sha256": "SHA-256 of the file's contents; null without one.",
+    "thresholds.origin": "What the file was computed from, in its own words.",
+    "thresholds.reference_documents": "Documents of all reference corpora together.",
+    "thresholds.defaults": "What counts where nothing else is said.",
+    "thresholds.defaults.threshold": "Name of the threshold, as in `rules`.",
+    "thresholds.defaults.value": "Its default; null: the rule is off.",
+    "thresholds.by_locale": "What differs from the defaults.",
+    "thresholds.by_locale.locale": "Locale (BCP 47).",
+    "thresholds.by_locale.threshold": "Name of the threshold, as in `rules`.",
+    "thresholds.by_locale.value": "The bound in force; the bound itself is kept. Null: the rule is off.",
+    "thresholds.by_locale.origin": "Where it is from: file (the thresholds file), rules or rules_by_locale.",
+    "thresholds.by_locale.documents": (
+        "Reference documents of the locale behind a value of the file; 0: it is that of all locales together."
+    ),
+    "perplexity": "Documents by how well a language model of good text expects them, where a model is given.",
+    "perplexity.by_locale.locale": "Locale (BCP 47).",
+    "perplexity.by_locale.bucket": "head, middle or tail, as CCNet calls them: by the locale's two bounds.",
+    "perplexity.by_locale.documents": "Documents read, whatever their fate.",
     "duplicates": "Exact and near duplicates among the documents that passed the rules.",
     "duplicates.documents": "Documents that passed the rules and were compared.",
     "duplicates.exact_removed": "Documents dropped because another has the same text, white space aside.",

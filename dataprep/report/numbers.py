@@ -118,6 +118,8 @@ def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
         ),
         "inputs": _went_in(ledger, funnel, counts["documents"]),
         "drops": _drops(ledger, funnel, explanations),
+        "thresholds": _thresholds(counts["fates"].get("thresholds", {})),
+        "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
@@ -218,6 +220,15 @@ def _drops(ledger: Row, funnel: list[Row], explanations: Mapping[str, str]) -> R
             {"locale": code, "name": locale_name(code), **_fate(entry)}
             for code, entry in sorted(ledger["by_locale"].items())
         ],
+    }
+
+
+def _thresholds(described: Row) -> Row:
+    """The thresholds in force; nulls and empty lists where the run left no record of them."""
+    return {
+        **{name: described.get(name) for name in ("file", "sha256", "origin", "reference_documents")},
+        "defaults": described.get("defaults", []),
+        "by_locale": described.get("by_locale", []),
     }
 
 

@@ -220,6 +220,41 @@ def _reasons_by_locale(report: Row) -> Table:
     )
 
 
+def _thresholds(report: Row) -> Table | None:
+    """Locales down, thresholds across: what differs from the defaults, and whose word it is if not the file's."""
+    rows = report["thresholds"]["by_locale"]
+    if not rows:
+        return None
+    names = sorted({row["threshold"] for row in rows})
+    entries = {(row["locale"], row["threshold"]): row for row in rows}
+    documents = {row["locale"]: row["documents"] for row in rows if row["documents"] is not None}
+    return Table(
+        "thresholds-by-locale",
+        "Thresholds that differ from the defaults, per locale",
+        [
+            Column("Locale", "thresholds.by_locale.locale", None, is_heading=True),
+            Column("Reference documents", "thresholds.by_locale.documents"),
+            *(Column(name, "thresholds.by_locale.value", number) for name in names),
+        ],
+        [
+            [
+                Cell(locale),
+                Cell(documents.get(locale)),
+                *(_bound(entries.get((locale, name))) for name in names),
+            ]
+            for locale in sorted({row["locale"] for row in rows})
+        ],
+        upright=True,
+    )
+
+
+def _bound(entry: Row | None) -> Cell:
+    if entry is None:
+        return Cell(None)
+    detail = None if entry["origin"] == "file" else entry["origin"]
+    return Cell(entry["value"], detail if entry["value"] is not None else f"off, {entry['origin']}")
+
+
 def _share(entry: Row | None) -> Cell:
     return Cell(0) if entry is None else _cell(entry["documents"], entry["fraction_of_read"])
 
@@ -362,6 +397,21 @@ def _tables(report: Row) -> dict[str, Table | None]:
         "reasons": _reasons(report),
         "reasons_by_source": _reasons_by_source(report),
         "reasons_by_locale": _reasons_by_locale(report),
+        "thresholds": _thresholds(report),
+        "default_thresholds": _table(
+            "default-thresholds",
+            "Defaults",
+            report["thresholds"]["defaults"],
+            "thresholds.defaults",
+            [("threshold", "Threshold", None), ("value", "Value", number)],
+        ),
+        "perplexity": _table(
+            "perplexity-by-locale",
+            "Documents by perplexity",
+            report["perplexity"]["by_locale"],
+            "perplexity.by_locale",
+            [("locale", "Locale", None), ("bucket", "Bucket", None), ("documents", "Documents", integer)],
+        ),
         **_duplicate_tables(report),
         "lines": _table(
             "lines-by-source",

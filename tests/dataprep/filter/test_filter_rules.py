@@ -15,6 +15,7 @@ from pyspark.sql.types import (
 
 from dataprep.config import PrepareConfig
 from dataprep.filter.rules import EXPLANATIONS, RULES, mark_documents
+from dataprep.kernels.fused import LOCALE_SIGNALS
 from dataprep.kernels.signals import SIGNALS
 
 # A document that every rule keeps.
@@ -53,6 +54,27 @@ GOOD: Final[dict[str, Any]] = {
     "duplicate_8gram_char_fraction": 0.0,
     "duplicate_9gram_char_fraction": 0.0,
     "duplicate_10gram_char_fraction": 0.0,
+    "url_is_blocked": False,
+    "mojibake_fraction": 0.0,
+    "expected_script_fraction": 1.0,
+    "alpha_unit_fraction": 1.0,
+    "digit_fraction": 0.0,
+    "punctuation_fraction": 0.0,
+    "symbol_fraction": 0.0,
+    "upper_fraction": 0.0,
+    "url_fraction": 0.0,
+    "num_stop_words": 5,
+    "stop_word_fraction": 0.3,
+    "max_unit_length": 10,
+    "num_listed_words": 0,
+    "duplicate_paragraph_fraction": 0.0,
+    "duplicate_paragraph_char_fraction": 0.0,
+    "list_line_fraction": 0.0,
+    "few_word_line_fraction": 0.0,
+    "policy_line_fraction": 0.0,
+    "num_sentences": 10,
+    "num_long_lines": 5,
+    "perplexity": 100.0,
 }
 TYPES: Final = {str: StringType(), float: FloatType(), int: LongType(), bool: BooleanType()}
 SCHEMA: Final = StructType(
@@ -167,6 +189,58 @@ CASES: Final[list[tuple[dict[str, Any], str | None]]] = [
     ({"newline_ratio": 0.3}, None),
     ({"newline_ratio": 0.31}, "newlines"),
     (SPOKEN | {"newline_ratio": 1.0}, None),
+    ({"url_is_blocked": True}, "blocked_url"),
+    ({"url_is_blocked": None}, None),
+    ({"mojibake_fraction": 0.01}, None),
+    ({"mojibake_fraction": 0.02}, "mojibake"),
+    ({"alpha_unit_fraction": 0.8}, None),
+    ({"alpha_unit_fraction": 0.79}, "few_alphabetic_words"),
+    ({"digit_fraction": 0.2}, None),
+    ({"digit_fraction": 0.21}, "digits"),
+    (SPOKEN | {"digit_fraction": 0.21}, None),
+    ({"punctuation_fraction": 0.1}, None),
+    ({"punctuation_fraction": 0.11}, "punctuation"),
+    (SPOKEN | {"punctuation_fraction": 0.11}, None),
+    ({"symbol_fraction": 0.05}, None),
+    ({"symbol_fraction": 0.06}, "symbol_characters"),
+    ({"upper_fraction": 0.3}, None),
+    ({"upper_fraction": 0.31}, "capitals"),
+    (SPOKEN | {"upper_fraction": 1.0}, None),
+    ({"url_fraction": 0.2}, None),
+    ({"url_fraction": 0.21}, "urls"),
+    ({"num_stop_words": 2}, None),
+    ({"num_stop_words": 1}, "few_stop_words"),
+    ({"num_stop_words": None}, None),
+    ({"stop_word_fraction": 0.1}, None),
+    ({"stop_word_fraction": 0.09}, "small_stop_word_share"),
+    (SPOKEN | {"stop_word_fraction": 0.0}, None),
+    ({"max_unit_length": 1000}, None),
+    ({"max_unit_length": 1001}, "endless_word"),
+    ({"num_listed_words": 1}, "listed_words"),
+    ({"num_listed_words": None}, None),
+    ({"duplicate_paragraph_fraction": 0.3}, None),
+    ({"duplicate_paragraph_fraction": 0.31}, "duplicate_paragraphs"),
+    (SPOKEN | {"duplicate_paragraph_fraction": 1.0}, None),
+    ({"duplicate_paragraph_char_fraction": 0.2}, None),
+    ({"duplicate_paragraph_char_fraction": 0.21}, "duplicate_paragraph_characters"),
+    ({"list_line_fraction": 0.7}, None),
+    ({"list_line_fraction": 0.71}, "list_lines"),
+    (SPOKEN | {"list_line_fraction": 1.0}, None),
+    ({"few_word_line_fraction": 0.6}, None),
+    ({"few_word_line_fraction": 0.61}, "few_word_lines"),
+    (SPOKEN | {"few_word_line_fraction": 1.0}, None),
+    ({"policy_line_fraction": 0.4}, None),
+    ({"policy_line_fraction": 0.41}, "policy_lines"),
+    ({"num_sentences": 3}, None),
+    ({"num_sentences": 2}, "few_sentences"),
+    (THAI | {"num_sentences": 0}, None),
+    (SPOKEN | {"num_sentences": 0}, None),
+    ({"num_long_lines": 3}, None),
+    ({"num_long_lines": 2}, "few_long_lines"),
+    (SPOKEN | {"num_long_lines": 0}, None),
+    ({"perplexity": 1000.0}, None),
+    ({"perplexity": 1001.0}, "perplexity"),
+    ({"perplexity": None}, None),
     # The first rule keeps the credit.
     ({"detected": "th", "lid_score": 0.0, "num_units": 1, "newline_ratio": 1.0}, "wrong_language"),
     ({"num_units": 1, "alpha_fraction": 0.3, "newline_ratio": 1.0}, "too_few_words"),
@@ -176,12 +250,33 @@ CASES: Final[list[tuple[dict[str, Any], str | None]]] = [
     ({"script_fraction": 0.0, "foreign_letter_fraction": 1.0, "line_language_fraction": 0.0}, "wrong_script"),
     ({"num_chars": 0, "num_units": 0, "lid_score": 0.0}, "empty"),
 ]
+# Rules that are off by default, as they are tried here.
+SWITCHED_ON: Final = {
+    "max_mojibake_fraction": 0.01,
+    "max_digit_fraction": 0.2,
+    "max_punctuation_fraction": 0.1,
+    "max_symbol_fraction": 0.05,
+    "max_upper_fraction": 0.3,
+    "max_url_fraction": 0.2,
+    "min_stop_word_fraction": 0.1,
+    "max_list_line_fraction": 0.7,
+    "max_few_word_line_fraction": 0.6,
+    "max_policy_line_fraction": 0.4,
+    "min_sentences": 3,
+    "min_long_lines": 3,
+    "max_perplexity": 1000.0,
+}
 NAMES: Final = [f"{number}: {changes}" for number, (changes, _) in enumerate(CASES)]
 
 
 def prepare_config(**settings: Any) -> PrepareConfig:
     return PrepareConfig.model_validate(
-        {"run_dir": "run", "sources": [{"name": "s", "format": "jsonl", "paths": ["x"]}], **settings}
+        {
+            "run_dir": "run",
+            "sources": [{"name": "s", "format": "jsonl", "paths": ["x"]}],
+            "thresholds": "none",
+            **settings,
+        }
     )
 
 
@@ -196,7 +291,7 @@ def reasons(
 
 @pytest.fixture(scope="module")
 def default_reasons(spark: SparkSession) -> dict[str, str | None]:
-    return reasons(spark, prepare_config(), [changes for changes, _ in CASES])
+    return reasons(spark, prepare_config(rules=SWITCHED_ON), [changes for changes, _ in CASES])
 
 
 @pytest.mark.parametrize(
@@ -213,13 +308,15 @@ def test_every_rule_is_tried_and_explained() -> None:
 
     assert tried | {"code_mixed"} == {rule.reason for rule in RULES}
     assert tried < set(EXPLANATIONS)
-    assert {rule.signal for rule in RULES} <= {signal.name for signal in SIGNALS} | {
+    assert {rule.signal for rule in RULES} <= {signal.name for signal in SIGNALS} | {*LOCALE_SIGNALS} | {
         "detected_score",
         "lid_score",
         "script_fraction",
         "foreign_letter_fraction",
         "line_language_fraction",
         "code_mixing",
+        "url_is_blocked",
+        "perplexity",
     }
 
 
@@ -264,9 +361,9 @@ def test_code_mixed_documents_are_kept_or_dropped_per_locale(spark: SparkSession
 
 
 def test_a_rule_that_is_switched_off_rejects_nothing(spark: SparkSession) -> None:
-    switches = {"drop_lorem_ipsum", "code_mixed"}
-    off = {name: None for name in type(prepare_config().rules).model_fields if name not in switches}
-    config = prepare_config(rules={**off, "drop_lorem_ipsum": False})
+    switches = {"drop_lorem_ipsum": False, "drop_blocked_urls": False, "code_mixed": "keep"}
+    off = dict.fromkeys(type(prepare_config().rules).model_fields)
+    config = prepare_config(rules={**off, **switches})
 
     actual = reasons(spark, config, [changes for changes, _ in CASES])
 

@@ -35,6 +35,7 @@ SCRIPT_NAMES = {
     "DEVANAGARI": "Devanagari", "TAMIL": "Tamil", "THAI": "Thai", "LAO": "Lao", "KHMER": "Khmer",
     "MYANMAR": "Myanmar", "CJK": "Han", "IDEOGRAPHIC": "Han", "HIRAGANA": "Kana", "KATAKANA": "Kana",
     "KATAKANA-HIRAGANA": "Kana", "HALFWIDTH KATAKANA": "Kana", "HANGUL": "Hangul", "ETHIOPIC": "Ethiopic",
+    "ARMENIAN": "Armenian", "GEORGIAN": "Georgian",
 }  # fmt: skip
 
 LINE_RUN = re.compile("L[LmZ]*")
@@ -156,14 +157,15 @@ def has_control(text: str) -> bool:
     return bool(re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u2028\u2029\ufff9-\ufffb]", text))
 
 
-def may_be_mojibake(text: str) -> bool:
-    def image(character: str, codecs: tuple[str, ...]) -> list[int]:
-        images = []
-        for codec in codecs:
-            with suppress(UnicodeEncodeError):
-                images.append(character.encode(codec)[0])
-        return images
+def image(character: str, codecs: tuple[str, ...]) -> list[int]:
+    images = []
+    for codec in codecs:
+        with suppress(UnicodeEncodeError):
+            images.append(character.encode(codec)[0])
+    return images
 
+
+def may_be_mojibake(text: str) -> bool:
     def pairs(codecs: tuple[str, ...], low: int, high: int) -> int:
         return sum(
             any(low <= byte <= high for byte in image(one, codecs))
@@ -220,6 +222,55 @@ def ends_sentence(line: str) -> bool:
     return line.rstrip(closers)[-1:] in set(".!?…。！？।॥۔؟።")
 
 
+URL = re.compile(r"(?:://|(?<![A-Za-z0-9])[wW]{3}\.)[^\s\u0080-\U0010ffff\x1c-\x1f]*")
+
+
+def is_numeric(unit: str) -> bool:
+    return all(unicodedata.category(character)[0] == "N" or character in "\u200c\u200d" for character in unit)
+
+
+def is_capital(character: str) -> bool:
+    names = ("LATIN", "FULLWIDTH LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "GEORGIAN")
+    return unicodedata.category(character) in ("Lu", "Lt") and unicodedata.name(character).startswith(names)
+
+
+def is_broken_pair(one: str, other: str) -> bool:
+    """Whether two characters are what UTF-8 becomes as a one-byte code page, and no ordinary pair."""
+    if other in "«»‹›“”„‘’‚…–—•·\u00a0":
+        return False
+    for codecs, low, high in ((("latin-1", "cp1252"), 0xC2, 0xF4), (("cp1251",), 0xD0, 0xD1)):
+        if codecs != ("cp1251",) and unicodedata.category(other)[0] in "LM":
+            continue
+        if any(low <= b <= high for b in image(one, codecs)) and any(
+            0x80 <= b <= 0xBF for b in image(other, codecs)
+        ):
+            return True
+    return False
+
+
+def is_list_line(line: str) -> bool:
+    return line[0] in "-*•" or unicodedata.category(line[0])[0] == "N"
+
+
+def is_policy_line(line: str) -> bool:
+    words = f" {' '.join(units(line))} "
+    phrases = ("javascript", "cookie", "cookies", "privacy policy", "terms of use", "terms of service")
+    return any(f" {phrase} " in words for phrase in phrases)
+
+
+def num_sentences(text: str) -> int:
+    closers = "\"')]}»›“”’‘」』】〉》〕）］｝*_"
+    ends = [token.rstrip(closers)[-1:] for token in text.split()]
+    return sum(end in set(".!?…।॥۔؟።") for end in ends if end) + len(re.findall("[。！？]+", text))
+
+
+def paragraphs_of(text: str) -> list[list[str]]:
+    lines = [line.strip() for line in text.split("\n")]
+    blocks = "\n".join(line or "\ue000" for line in lines).split("\ue000")
+    found = [[line for line in block.split("\n") if line] for block in blocks]
+    return [block for block in found if block]
+
+
 def signals(text: str) -> dict[str, Any]:
     sequence = units(text)
     lines = [line.strip() for line in text.split("\n") if line.strip()]
@@ -227,6 +278,8 @@ def signals(text: str) -> dict[str, Any]:
     categories = Counter(unicodedata.category(c)[0] for c in visible)
     scripts = Counter(filter(None, (script(c) for c in text if unicodedata.category(c)[0] in "LM")))
     repeated = [line for index, line in enumerate(lines) if line in lines[:index]]
+    paragraphs = paragraphs_of(text)
+    repeated_paragraphs = [each for index, each in enumerate(paragraphs) if each in paragraphs[:index]]
     return {
         "num_bytes": len(text.encode()),
         "num_chars": len(text),
@@ -238,7 +291,7 @@ def signals(text: str) -> dict[str, Any]:
         "mean_word_length": ratio(sum(map(len, sequence)), len(sequence)),
         "alpha_fraction": ratio(categories["L"] + categories["M"], len(visible)),
         "digit_fraction": ratio(categories["N"], len(visible)),
-        "punctuation_fraction": ratio(categories["P"], len(visible)),
+        "punctuation_fraction": ratio(categories["P"] - text.count("፡"), len(visible)),
         "symbol_to_word_ratio": ratio(text.count("#") + len(re.findall(r"…|\.{3,}", text)), len(sequence)),
         "bullet_line_fraction": ratio(sum(line[0] in "-*•" for line in lines), len(lines)),
         "ellipsis_line_fraction": ratio(sum(line.endswith(("...", "…")) for line in lines), len(lines)),
@@ -252,6 +305,20 @@ def signals(text: str) -> dict[str, Any]:
         "dominant_script_fraction": ratio(max(scripts.values(), default=0), sum(scripts.values())),
         "unique_unit_fraction": ratio(len(set(sequence)), len(sequence)),
         "lorem_ipsum": any(pair == ("lorem", "ipsum") for pair in pairwise(sequence)),
+        "num_sentences": num_sentences(text),
+        "num_long_lines": sum(len(line) >= 200 for line in lines),
+        "alpha_unit_fraction": ratio(sum(not is_numeric(unit) for unit in sequence), len(sequence)),
+        "symbol_fraction": ratio(categories["S"], len(visible)),
+        "upper_fraction": ratio(sum(map(is_capital, text)), categories["L"] + categories["M"]),
+        "url_fraction": ratio(sum(map(len, URL.findall(text))), len(visible)),
+        "list_line_fraction": ratio(sum(is_list_line(line) for line in lines), len(lines)),
+        "few_word_line_fraction": ratio(sum(len(units(line)) < 3 for line in lines), len(lines)),
+        "policy_line_fraction": ratio(sum(map(is_policy_line, lines)), len(lines)),
+        "duplicate_paragraph_fraction": ratio(len(repeated_paragraphs), len(paragraphs)),
+        "duplicate_paragraph_char_fraction": ratio(
+            sum(len(line) for each in repeated_paragraphs for line in each), sum(map(len, lines))
+        ),
+        "mojibake_fraction": ratio(sum(is_broken_pair(*pair) for pair in pairwise(text)), len(visible)),
     }  # fmt: skip
 
 

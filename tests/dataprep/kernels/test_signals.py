@@ -102,3 +102,91 @@ def test_line_signals_of_an_example_worked_out_by_hand() -> None:
 )
 def test_lorem_ipsum_is_two_words_in_a_row(text: str, expected: bool) -> None:
     assert one(text)["lorem_ipsum"] is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! “Three?” Four", 3),
+        ("Version 3.5 of e.g. this.", 2),
+        ("一つ。二つ！？「三つ。」", 3),
+        ("Ends。 twice.", 2),
+        ("यह वाक्य है। और यह", 1),
+        ("no end", 0),
+    ],
+)
+def test_sentences_end_before_white_space_or_at_a_wide_stop(text: str, expected: int) -> None:
+    assert one(text)["num_sentences"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("see http://a.example/b?c=1 now", "://a.example/b?c=1"),
+        ("WWW.a.example、次", "WWW.a.example"),
+        ("awww. either/or a:/b", ""),
+        ("https://www.a.example", "://www.a.example"),
+    ],
+)
+def test_urls_reach_to_the_next_white_space_or_character_that_a_url_cannot_hold(text: str, url: str) -> None:
+    visible = sum(not character.isspace() for character in text)
+
+    assert one(text)["url_fraction"] == pytest.approx(len(url) / visible)
+
+
+def test_signals_on_words_and_lines_of_an_example_worked_out_by_hand() -> None:
+    lines = [
+        "1. Erstens",
+        "• Zweitens",
+        "ÄB cd 12 34",
+        "We use cookies here.",
+        "x" * 200,
+        "Read the Privacy Policy",
+    ]
+
+    values = one("\n".join(lines))
+
+    assert values["list_line_fraction"] == pytest.approx(2 / 6)
+    assert values["few_word_line_fraction"] == pytest.approx(3 / 6)
+    assert values["policy_line_fraction"] == pytest.approx(2 / 6)
+    assert values["num_long_lines"] == 1
+    assert values["alpha_unit_fraction"] == pytest.approx(13 / 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("ABC def", 0.5), ("ΑΒΓ αβγ", 0.5), ("İstanbul", 1 / 8), ("漢字 AB", 0.5), ("हिन्दी", 0.0), ("Ა ა", 0.5)],
+)
+def test_capitals_are_a_share_of_all_letters(text: str, share: float) -> None:
+    assert one(text)["upper_fraction"] == pytest.approx(share)
+
+
+def test_paragraphs_are_compared_line_by_line() -> None:
+    values = one("a b\nc d\n\ne\n\na b \n c d\n\na b")
+
+    assert values["duplicate_paragraph_fraction"] == pytest.approx(1 / 4)
+    assert values["duplicate_paragraph_char_fraction"] == pytest.approx(6 / 16)
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [("Ã³Ã¼Ã\u00ad", 3), ("itâ€™s", 1), ("Р° и Рё", 2), ("«café», réalité… naše Éš", 0), ("СЃ”", 1)],
+)
+def test_pairs_that_utf8_becomes_are_told_from_ordinary_ones(text: str, pairs: int) -> None:
+    visible = sum(not character.isspace() for character in text)
+
+    assert one(text)["mojibake_fraction"] == pytest.approx(pairs / visible)
+
+
+def test_an_ethiopic_word_space_is_no_punctuation() -> None:
+    assert one("ሰላም፡ለሁሉ።")["punctuation_fraction"] == pytest.approx(1 / 8)
+
+
+@given(batches)
+def test_measuring_leaves_the_text_alone(texts: list[str]) -> None:
+    data, offsets = as_batch(texts)
+    before = data.tobytes(), offsets.tobytes()
+
+    signals(data, offsets)
+
+    assert (data.tobytes(), offsets.tobytes()) == before

@@ -268,6 +268,33 @@ def _stage(name: str, elapsed_s: float, counts: dict[str, Any]) -> dict[str, Any
     return {"stage": name, "fingerprint": "d4" * 32, "elapsed_s": elapsed_s, "counts": counts}
 
 
+THRESHOLDS: dict[str, Any] = {
+    "file": "builtin",
+    "sha256": "e5" * 32,
+    "origin": "Computed from <public> texts.",
+    "reference_documents": 1234,
+    "defaults": [{"threshold": "min_words", "value": 20}, {"threshold": "max_digit_fraction", "value": None}],
+    "by_locale": [
+        {
+            "locale": "de",
+            "threshold": "max_digit_fraction",
+            "value": 0.15,
+            "origin": "file",
+            "documents": 185,
+        },
+        {"locale": "he", "threshold": "max_digit_fraction", "value": 0.25, "origin": "file", "documents": 0},
+        {
+            "locale": "he",
+            "threshold": "min_words",
+            "value": None,
+            "origin": "rules_by_locale",
+            "documents": None,
+        },
+    ],
+}
+PERPLEXITY: list[dict[str, Any]] = [{"locale": "de", "bucket": "head", "documents": 77}]
+
+
 def _funnel() -> list[dict[str, Any]]:
     return [
         {"source": source, "locale": locale, "drop_reason": fate, "documents": n, "text_bytes": text_bytes}
@@ -343,7 +370,8 @@ def write_run(folder: Path) -> None:
     _write_json(folder, _stage("dedup", 8.25, DEDUP), "dedup", "_stage.json")
     _write_json(folder, _stage("lines", 2.0, LINES), "lines", "_stage.json")
     _write_json(folder, _stage("decontaminate", 2.5, DECONTAMINATION), "decontamination", "_stage.json")
-    _write_json(folder, _stage("fates", 1.0, {"funnel": _funnel()}), "fates", "_stage.json")
+    fates = {"funnel": _funnel(), "thresholds": THRESHOLDS, "perplexity": PERPLEXITY}
+    _write_json(folder, _stage("fates", 1.0, fates), "fates", "_stage.json")
     _write_json(folder, _stage("shards", 101.6, {}), "shards", "_stage.json")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
     write_rows(EXAMPLES[:6], EXAMPLE_SCHEMA, folder / "rejected_sample" / "part-0.parquet")

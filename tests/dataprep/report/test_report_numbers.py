@@ -388,3 +388,26 @@ def test_writing_twice_gives_the_same_bytes_and_returns_what_is_in_the_file(
     assert {path.name: path.read_bytes() for path in (run_dir / "report").iterdir()} == written
     assert sorted(written) == ["index.html", "report.json"]
     assert json.loads(written["report.json"]) == first
+
+
+def test_thresholds_are_those_that_the_run_recorded(run_dir: Path) -> None:
+    found = build_report(str(run_dir))
+
+    assert found["thresholds"]["by_locale"][0] == {
+        "locale": "de",
+        "threshold": "max_digit_fraction",
+        "value": 0.15,
+        "origin": "file",
+        "documents": 185,
+    }
+    assert found["perplexity"] == {"by_locale": [{"locale": "de", "bucket": "head", "documents": 77}]}
+
+
+def test_a_run_that_recorded_no_thresholds_can_be_reported_on(run_dir: Path) -> None:
+    stage = json.loads((run_dir / "fates" / "_stage.json").read_text())
+    del stage["counts"]["thresholds"], stage["counts"]["perplexity"]
+    (run_dir / "fates" / "_stage.json").write_text(json.dumps(stage))
+
+    found = build_report(str(run_dir))
+
+    assert found["thresholds"]["by_locale"] == found["perplexity"]["by_locale"] == []

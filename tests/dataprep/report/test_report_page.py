@@ -307,3 +307,10 @@ def test_band_values_over_the_bound_are_shown_with_their_text_as_text(html: str)
 
 def test_documents_dropped_for_earlier_runs_are_counted(html: str) -> None:
     assert "Like documents of earlier runs" in html
+
+
+def test_thresholds_in_force_are_shown_with_their_origin(html: str) -> None:
+    assert "Thresholds in force" in html
+    assert "Computed from &lt;public&gt; texts." in html
+    assert "off, rules_by_locale" in html
+    assert re.search(r'data-value="0.25">0.25</td>', html)
