@@ -53,16 +53,19 @@ def show(plan: Mapping[str, Any], now: Mapping[str, Any] | None = None) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False, emoji=False)
     console.print(
         f"{_method(plan)}: {plan['budget_tokens']:,} tokens are drawn from {plan['total_tokens']:,}"
-        + (f"; the run has {_method(now)}" if now else "")
+        + (f"; the run has {_method(now)}" if now else ""),
+        soft_wrap=True,
     )
     if now and now.get("unmet"):
-        console.print(f"The run's own quotas cannot be kept: {now['unmet']}", markup=False)
+        console.print(f"The run's own quotas cannot be kept: {now['unmet']}", markup=False, soft_wrap=True)
     for name in ("locales", "sources", "forms"):
         console.print(_groups(name.removesuffix("s"), plan[name], (now or {}).get(name)))
     if len(plan["phases"]) > 1:
         console.print(_phases(plan))
     if plan["held"]:
-        console.print("Quotas that move shares:\n  " + "\n  ".join(plan["held"]), markup=False)
+        console.print(
+            "Quotas that move shares:\n  " + "\n  ".join(plan["held"]), markup=False, soft_wrap=True
+        )
 
 
 def _method(plan: Mapping[str, Any]) -> str:
