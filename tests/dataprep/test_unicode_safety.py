@@ -6,7 +6,6 @@ Each step gets text of one script at a time: letters with the marks, joiners and
 import unicodedata
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
