@@ -90,7 +90,7 @@ class NationalId:
         if not self.is_valid(digits):
             return False
         if shape in self.unmistakable.split(",") or (
-            shape in self.usual.split(",") and view.locale in self.locales.split()
+            shape in self.usual.split(",") and view.locale.partition("-")[0] in self.locales.split()
         ):
             return True
         return self.pattern is not None and self.pattern.search(view.before(start)) is not None

@@ -3,12 +3,13 @@
 - International: a plus sign or 00, and a number that is in use in the plan of its country.
 - National: valid in a country of the document's language, and either behind a word or sign for telephone, or written
   in the groups that the plan prescribes and in a way that no other number is: with a trunk prefix (0; 8 in Russia and
-  Kazakhstan), an area code in brackets, or in North American groups.
+  Kazakhstan), an area code in brackets, or in North American groups. With both, the word and the way, the number may be
+  of any country: news name the numbers of elsewhere.
 """
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import phonenumbers
@@ -137,8 +138,16 @@ def _national(view: View, groups: list[tuple[int, int]]) -> Match | None:
             return found
     if is_telling and has_word and size >= _MIN_FOREIGN_DIGITS:
         return found
-    regions = REGIONS.get(view.locale, ())
-    return found if any(_is_in_plan(written, lengths, region, has_word) for region in regions) else None
+    is_known = any(_is_in_plan(written, lengths, region, has_word) for region in regions_of(view.locale))
+    return found if is_known else None
+
+
+@cache
+def regions_of(locale: str) -> tuple[str, ...]:
+    """Countries whose plans are tried, in this order: that of the locale, if it names one, then its language's."""
+    language, _, country = locale.partition("-")
+    own = (country,) if country in phonenumbers.SUPPORTED_REGIONS else ()
+    return (*own, *(region for region in REGIONS.get(language, ()) if region != country))
 
 
 def _is_telling(written: str, first: str, lengths: list[int]) -> bool:

@@ -34,7 +34,7 @@ class View:
             which are ASCII.
         start: first character of the place.
         end: one past its last.
-        locale: language of the document.
+        locale: of the document, BCP 47: a language, or one and a country.
     """
 
     text: str

@@ -138,6 +138,8 @@ def test_international_phone_numbers_are_replaced(text: str, expected: str) -> N
         ("sv", "Ring 08-123 456 78", "Ring <phone-number>"),
         ("da", "Crimestoppers tlf. 0800 555 111", "Crimestoppers tlf. <phone-number>"),
         ("en", "00 49 30 901820", "<phone-number>"),
+        ("en-KE", "0712 123456", "<phone-number>"),
+        ("de-CH", "044 668 18 00", "<phone-number>"),
     ],
 )
 def test_national_phone_numbers_are_replaced_by_the_documents_language(
@@ -224,6 +226,7 @@ def test_payment_cards_are_replaced(text: str, expected: str) -> None:
         ("ur", "34201-0891231-8"),
         ("en", "NHS number 943 476 5870"),
         ("en", "SIN 123-456-782"),
+        ("es-MX", "54362315K"),
     ],
 )
 def test_national_identity_numbers_are_replaced(locale: str, text: str) -> None:
@@ -313,6 +316,24 @@ LOOK_ALIKES = {
 @pytest.mark.parametrize("name", LOOK_ALIKES)
 def test_what_only_looks_like_private_data_is_left_alone(name: str, locale: str) -> None:
     assert replaced(LOOK_ALIKES[name], locale) == LOOK_ALIKES[name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 111\ufe0f\u20e31",
+        "4111 1111 1111 1111\ufe0f\u20e3",
+        "DE89 3704 0044 0532 0130 00\u0301",
+        "+44 20 7946 0958\u20e3",
+        "192.0.2.17\u0301",
+        "2001:db8::1:2:3\u200d",
+        "54362315K\u0323",
+        "390.533.447-05\ufe0f",
+        "a@مثال.موقع\u200c.",
+    ],
+)
+def test_what_ends_inside_a_character_is_no_match(text: str) -> None:
+    assert replaced(text, "es") == text
 
 
 def test_every_kind_is_counted_per_document() -> None:
