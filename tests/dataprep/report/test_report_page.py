@@ -195,7 +195,7 @@ def test_keyboard_reaches_the_content_and_the_scrolling_tables(html: str) -> Non
     regions = [attributes for _, attributes in page.elements if attributes.get("role") == "region"]
     first_link = next(attributes for tag, attributes in page.elements if tag == "a")
     assert first_link == {"class": "skip", "href": "#content"}
-    assert len(regions) == 14
+    assert len(regions) == 17
     assert all(attributes["tabindex"] == "0" and attributes["aria-labelledby"] for attributes in regions)
 
 
