@@ -123,7 +123,7 @@ CALIBRATED: Final = (
     ),
     # Where characters are units, runs of ten are compared with this threshold.
     Calibrated("max_duplicate_5gram_fraction", "duplicate_10gram_char_fraction", 0.15, 0.3, units="char"),
-    Calibrated("min_stop_words", "num_stop_words", 2, 1),
+    Calibrated("min_stop_words", "num_stop_words", 2, 1, log=True),
     Calibrated("min_stop_word_fraction", "stop_word_fraction", 1.0, 0.0, written=True, log=True),
     Calibrated("min_script_fraction", s.SCRIPT_FRACTION, 0.6, 0.2),
     Calibrated("max_digit_fraction", "digit_fraction", 0.15, 0.4, written=True),
@@ -296,7 +296,8 @@ def calibrate(
         locales={
             locale: OfLocale(
                 documents=written[locale],
-                thresholds=dict(sorted(by_locale[locale].items())),
+                # Without written documents of its own, those on written text are what all have.
+                thresholds=dict(sorted({**by_unit[LOCALES[locale].unit], **by_locale[locale]}.items())),
                 stop_words=words[locale],
             )
             for locale in locales

@@ -767,7 +767,7 @@ class CalibrationConfig(StrictConfig):
     tail_weight: float = Field(
         default=200, gt=0, description="documents of its own at which a locale's own tail counts half"
     )
-    stop_words: int = Field(default=32, ge=2, le=64, description="length of a list of stop words")
+    stop_words: int = Field(default=48, ge=2, le=64, description="length of a list of stop words")
     stop_word_documents: int = Field(
         default=500, ge=10, description="documents per source they are taken from"
     )
