@@ -80,7 +80,9 @@ def word_list(data: Bytes, offsets: Offsets) -> WordLists:
     words = bytes(data[offsets[0] : offsets[1]]).decode().replace(".", " ").split()
     single = [word for word in dict.fromkeys(words) if len(unit_hashes([word])[0]) == 1]
     stop_words = single[:48] or list(dict.fromkeys("".join(words)))[:48]
-    return word_lists(["xx"], stop_words={"xx": stop_words}, phrases={"xx": words[-200:]}, scripts={"xx": [1]})
+    return word_lists(
+        ["xx"], stop_words={"xx": stop_words}, phrases={"xx": words[-200:]}, scripts={"xx": [1]}
+    )
 
 
 def calls(data: Bytes, offsets: Offsets) -> dict[str, Callable[[], object]]:

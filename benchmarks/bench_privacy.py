@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (tables are read by rows)
 """Private data: what is found of what is there, what is found that is not, and what the search costs.
 
     MAGISTER_REALDATA=… python -m benchmarks.bench_privacy --before 64efcbd --output docs/results/privacy.md
@@ -221,7 +222,8 @@ def ascii_address(draw: random.Random) -> str:
     name = ".".join(
         "".join(draw.choices(ascii_lowercase, k=draw.randint(2, 8))) for _ in range(draw.randint(1, 2))
     )
-    return f"{name}{draw.choice(['', '+news', '_1', '99'])}@{draw.choice(['mail.', ''])}example.{draw.choice(['com', 'de', 'org'])}"
+    tag, host = draw.choice(["", "+news", "_1", "99"]), draw.choice(["mail.", ""])
+    return f"{name}{tag}@{host}example.{draw.choice(['com', 'de', 'org'])}"
 
 
 def ip_address(draw: random.Random) -> str:
@@ -351,8 +353,17 @@ def _valid(draw: random.Random, shape: str, is_valid: Callable[[str], bool]) -> 
                 return
 
 
-_STARTS: Final = ("{0}{1:02d}{2:02d}{3}", "{2:02d}{1:02d}{0}{3}", "1{0}{1:02d}{2:02d}{3}", "{0}{3}{2:02d}{0}{1:02d}", "756{0}{3}{0}", "784199{0}{3}", "20{0}{3}",
-                  "110105195{1:02d}{2:02d}{3}{0}", "1985{1:02d}{2:02d}{3}")  # fmt: skip
+_STARTS: Final = (
+    "{0}{1:02d}{2:02d}{3}",
+    "{2:02d}{1:02d}{0}{3}",
+    "1{0}{1:02d}{2:02d}{3}",
+    "{0}{3}{2:02d}{0}{1:02d}",
+    "756{0}{3}{0}",
+    "784199{0}{3}",
+    "20{0}{3}",
+    "110105195{1:02d}{2:02d}{3}{0}",
+    "1985{1:02d}{2:02d}{3}",
+)
 
 
 def _split(shape: str) -> Iterator[str]:
