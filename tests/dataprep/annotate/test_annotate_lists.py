@@ -15,7 +15,7 @@ from dataprep.pipeline import annotate_settings, stage_settings
 from dataprep.plan import InputPlan
 from dataprep.sources.record import Document
 
-LDNOOBW_LOCALES = 24  # lists of LDNOOBW whose language the table has
+LDNOOBW_LOCALES = 25  # lists of LDNOOBW whose language the table has
 
 
 def write(path: Path, text: str) -> str:

@@ -85,7 +85,7 @@ def test_thresholds_on_language_scores_only_hold_for_the_identification_they_are
     of_other = in_force(config(written(tmp_path / "other", language_identification="another")))["de"]
 
     assert of_own.rules.min_language_score == 0.45
-    assert (of_other.rules.min_language_score, of_other.origins["min_language_score"]) == (0.3, "default")
+    assert (of_other.rules.min_language_score, of_other.origins["min_language_score"]) == (0.4, "default")
     assert of_other.rules.max_digit_fraction == 0.25
 
 

@@ -219,7 +219,7 @@ def duplicate_fraction(sequence: list[str], n: int) -> float:
 
 def ends_sentence(line: str) -> bool:
     closers = "\"')]}»›“”’‘」』】〉》〕）］｝*_" + "".join(filter(str.isspace, line))
-    return line.rstrip(closers)[-1:] in set(".!?…。！？।॥۔؟።")
+    return line.rstrip(closers)[-1:] in set(".!?…。！？।॥۔؟።፡")
 
 
 URL = re.compile(r"(?:://|(?<![A-Za-z0-9])[wW]{3}\.)[^\s\u0080-\U0010ffff\x1c-\x1f]*")
@@ -261,7 +261,7 @@ def is_policy_line(line: str) -> bool:
 def num_sentences(text: str) -> int:
     closers = "\"')]}»›“”’‘」』】〉》〕）］｝*_"
     ends = [token.rstrip(closers)[-1:] for token in text.split()]
-    return sum(end in set(".!?…।॥۔؟።") for end in ends if end) + len(re.findall("[。！？]+", text))
+    return sum(end in set(".!?…।॥۔؟።፡") for end in ends if end) + len(re.findall("[。！？]+", text))
 
 
 def paragraphs_of(text: str) -> list[list[str]]:

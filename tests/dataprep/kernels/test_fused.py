@@ -24,8 +24,8 @@ from .texts import batches
 
 def rows_of(texts: list[str]) -> list[dict[str, object]]:
     annotated = annotate_batch(*as_batch(texts), num_bands=4, rows_per_band=2, seed=6)
-    arrays = {**annotated.signals, **annotated._asdict()}
-    del arrays["signals"]
+    arrays = {**annotated.signals, **annotated.of_locale, **annotated._asdict()}
+    del arrays["signals"], arrays["of_locale"]
     return [{name: array[index].tolist() for name, array in arrays.items()} for index in range(len(texts))]
 
 
