@@ -41,7 +41,11 @@ from jobs.spark import build_session
 SHORT_WORDS: Final = 8  # shorter items do not condemn by themselves
 CLEAN_PAGES: Final = 300  # per language
 PAGE_SENTENCES: Final = 12
-NO_RULES: Final[dict[str, Any]] = dict.fromkeys(RulesConfig.model_fields) | {"drop_lorem_ipsum": False}
+NO_RULES: Final[dict[str, Any]] = dict.fromkeys(RulesConfig.model_fields) | {
+    "drop_lorem_ipsum": False,
+    "drop_blocked_urls": False,
+    "code_mixed": "keep",
+}
 _MARKS: Final = re.compile(r"[,.!?;:，。、！？।؟،۔]")
 REAL_SETS: Final[list[dict[str, Any]]] = [
     {"name": "xquad-contexts", "paths": ["nli_qa/xquad/*"], "fields": ["data[].paragraphs[].context"]},

@@ -665,7 +665,7 @@ class PrepareConfig(StrictConfig):
     language_id: LanguageIdConfig = LanguageIdConfig()
     lists: ListsConfig = ListsConfig()
     thresholds: str = Field(
-        default="builtin",
+        default="none",
         min_length=1,
         description="thresholds and stop words per locale: builtin, none, or a file that `make calibrate` made; what "
         "differs from the defaults in `rules`, and rules_by_locale, come before it",

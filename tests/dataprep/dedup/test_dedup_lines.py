@@ -22,7 +22,11 @@ from dataprep.pipeline import annotate_settings
 from dataprep.shards.encode import kept_documents
 from dataprep.sources.record import Document
 
-NO_RULES: dict[str, Any] = dict.fromkeys(RulesConfig.model_fields) | {"drop_lorem_ipsum": False}
+NO_RULES: dict[str, Any] = dict.fromkeys(RulesConfig.model_fields) | {
+    "drop_lorem_ipsum": False,
+    "drop_blocked_urls": False,
+    "code_mixed": "keep",
+}
 FOOTER = "© 2024 Example Press. All rights reserved."
 FOOTER_1999 = "[1999] EXAMPLE PRESS – all rights reserved"
 ALONE = {"min_line_characters": 1, "min_words_left": None, "min_characters_left": None}

@@ -13,7 +13,11 @@ from dataprep.dedup.deduplicate import run_dedup
 
 Decisions = dict[str, dict[str, Any]]
 
-OFF = dict.fromkeys(RulesConfig.model_fields) | {"drop_lorem_ipsum": False}
+OFF = dict.fromkeys(RulesConfig.model_fields) | {
+    "drop_lorem_ipsum": False,
+    "drop_blocked_urls": False,
+    "code_mixed": "keep",
+}
 
 
 def words(prefix: str, *replaced: int) -> str:

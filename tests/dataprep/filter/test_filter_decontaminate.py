@@ -144,7 +144,11 @@ DOCUMENTS = {
     "boilerplate-line": page("of another source", "uv"),
     **{f"quote{number}": page(QUOTE, f"w{number}") for number in range(4)},
 }
-NO_RULES: dict[str, Any] = dict.fromkeys(RulesConfig.model_fields) | {"drop_lorem_ipsum": False}
+NO_RULES: dict[str, Any] = dict.fromkeys(RulesConfig.model_fields) | {
+    "drop_lorem_ipsum": False,
+    "drop_blocked_urls": False,
+    "code_mixed": "keep",
+}
 
 
 def run(spark: SparkSession, root: Path, **decontaminate: Any) -> Run:
