@@ -277,7 +277,8 @@ def test_sampling_and_encoding_read_the_text_as_it_was_stored(model: str, tmp_pa
     ]
     ids = [f"{number:032x}" for number in range(len(batch))]
     documents = PartWriter(str(tmp_path / "documents" / part_name(0)))
-    documents.write(pa.RecordBatch.from_pydict({s.DOC_ID: ids, s.TEXT: batch}))
+    forms = ["written"] * len(batch)
+    documents.write(pa.RecordBatch.from_pydict({s.DOC_ID: ids, s.TEXT: batch, s.FORM: forms}))
     documents.commit()
     rows = [
         {s.DOC_ID: doc_id, s.LOCALE: "und", s.SPLIT: "train", s.PART: 0, s.ROW: row}
