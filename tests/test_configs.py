@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dataprep.config import PrepareConfig
+from dataprep.config import CalibrateConfig, PrepareConfig
 from dataprep.sample.sentences import load
 from jobs.config import ConfigError, load_config
 
@@ -19,8 +19,10 @@ def test_there_are_configurations() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_configuration_loads(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAGISTER_REALDATA", str(tmp_path))
+    monkeypatch.setenv("MAGISTER_REFERENCE", str(tmp_path))
+    kind = CalibrateConfig if path.name.startswith("calibrate") else PrepareConfig
 
-    config = load_config(str(path), [], PrepareConfig)
+    config = load_config(str(path), [], kind)
 
     assert str(tmp_path) in config.input_root or "MAGISTER_REALDATA" not in path.read_text(encoding="utf-8")
 
