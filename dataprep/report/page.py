@@ -40,10 +40,12 @@ def integer(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}"
 
 
-def number(value: float | None) -> str:
-    """A measurement with up to four significant digits."""
+def number(value: float | str | None) -> str:
+    """A measurement with up to four significant digits; a setting that is a word, as it is."""
     if value is None:
         return MISSING
+    if isinstance(value, str):
+        return value
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

@@ -60,7 +60,7 @@ def corpus() -> dict[str, list[tuple[str, str]]]:
         ("https://sub.a.example/alone", text(3)),
         ("http://b.example/one", text(4)),
         ("https://b.example/two", text(5)),
-        ("https://c.example/short", "Too short."),
+        ("https://c.example/short", "The ferry leaves the island at seven and comes back before noon."),
         ("https://c.example/kept", text(6)),
         *((f"https://other.example/{n}", text(100 + n)) for n in range(12)),
     ]
