@@ -11,7 +11,16 @@ import dataprep.pipeline
 from dataprep.config import PrepareConfig
 from dataprep.files import read_json
 from dataprep.ledger import LedgerError
-from dataprep.pipeline import ANNOTATE, DECONTAMINATE, LINES, SHARDS, STAGES, Pipeline, PipelineError, code_sha256
+from dataprep.pipeline import (
+    ANNOTATE,
+    DECONTAMINATE,
+    LINES,
+    SHARDS,
+    STAGES,
+    Pipeline,
+    PipelineError,
+    code_sha256,
+)
 from dataprep.plan import plan_input
 from dataprep.sample.sentences import load
 from dataprep.shards.quotas import BalanceError

@@ -273,7 +273,11 @@ THRESHOLDS: dict[str, Any] = {
     "sha256": "e5" * 32,
     "origin": "Computed from <public> texts.",
     "reference_documents": 1234,
-    "defaults": [{"threshold": "min_words", "value": 20}, {"threshold": "max_digit_fraction", "value": None}],
+    "defaults": [
+        {"threshold": "min_words", "value": 20},
+        {"threshold": "max_digit_fraction", "value": None},
+        {"threshold": "code_mixed", "value": "keep"},
+    ],
     "by_locale": [
         {
             "locale": "de",
