@@ -78,8 +78,8 @@ def best_seconds(call: Callable[[], object]) -> float:
 def word_list(data: Bytes, offsets: Offsets) -> WordLists:
     """One locale's lists, of the words of the first document: 48 stop words and 200 phrases."""
     words = bytes(data[offsets[0] : offsets[1]]).decode().replace(".", " ").split()
-    single = [word for word in dict.fromkeys(words) if len(unit_hashes([word])[0]) == 1]
-    stop_words = single[:48] or list(dict.fromkeys("".join(words)))[:48]
+    single = [each for each in dict.fromkeys([*words, *"".join(words)]) if len(unit_hashes([each])[0]) == 1]
+    stop_words = single[:48]
     return word_lists(
         ["xx"], stop_words={"xx": stop_words}, phrases={"xx": words[-200:]}, scripts={"xx": [1]}
     )
