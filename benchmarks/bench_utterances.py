@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         page = [
             "# Utterances",
             f"`python -m benchmarks.bench_utterances --records {args.records} --events {args.events}`; "
-            f"{machine_facts('pyarrow', 'num2words', 'cryptography')}. load average "
+            f"{machine_facts('pyarrow', 'num2words', 'cryptography')}, load average "
             f"{os.getloadavg()[1]:.0f} at the start. One run each; wall and CPU times include starting Python and the "
             "processes. On a machine that others use, read the CPU times.",
         ]
