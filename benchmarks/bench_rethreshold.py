@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from benchmarks.common import markdown_table
+from dataprep import files
 from dataprep.config import PrepareConfig
 from dataprep.filter.fates import run_fates
-from dataprep.filter.rules import mark_documents
+from dataprep.filter.rules import rule_set
+from dataprep.tables import run_tasks
 from jobs.config import load_config
 from jobs.spark import build_session
 
@@ -41,16 +45,20 @@ def main() -> None:
         beside.mkdir()
         for name in ("documents", "dedup"):
             (beside / name).symlink_to(run_dir / name)
-        documents = spark.read.parquet(str(run_dir / "documents"))
-        documents.transform(mark_documents, config).groupBy(
-            "drop_reason"
-        ).count().collect()  # warms the JVM up
-        fates_s = seconds(lambda: run_fates(spark, config, str(beside), partitions=partitions))
-        rewrite_s = seconds(
-            lambda: documents.transform(mark_documents, config).write.parquet(
-                str(Path(scratch) / "documents")
+        rules = rule_set(config)
+        parts = [path.rpartition("/")[2] for path in files.list_files(str(run_dir / "documents"), ".parquet")]
+
+        def rewrite(name: str) -> str:
+            table = pq.read_table(run_dir / "documents" / name).combine_chunks()
+            reasons = [rules.drop_reasons(batch) for batch in table.to_batches()]
+            pq.write_table(
+                table.append_column("drop_reason", reasons), Path(scratch) / name, compression="zstd"
             )
-        )
+            return name
+
+        run_tasks(spark, ["", ""], str)  # warms the workers up
+        fates_s = seconds(lambda: run_fates(spark, config, str(beside), partitions=partitions))
+        rewrite_s = seconds(lambda: run_tasks(spark, parts, rewrite))
         spark.stop()
     rows = [
         ["fates and rejected sample", f"{fates_s:.1f}", "1.0"],

@@ -110,17 +110,24 @@ def _chunk(column: pa.ChunkedArray) -> pa.Array:
 
 def texts_at(documents_dir: str, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
     """Texts of a few documents, by part and row; each row group that holds one of them is read once."""
+    return {place: row[s.TEXT] for place, row in rows_at(documents_dir, places, [s.TEXT]).items()}
+
+
+def rows_at(
+    documents_dir: str, places: Iterable[tuple[int, int]], columns: Sequence[str]
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """Columns of a few documents, by part and row; each row group that holds one of them is read once."""
     wanted: dict[int, list[int]] = {}
     for part, row in sorted(set(places)):
         wanted.setdefault(part, []).append(row)
-    found: dict[tuple[int, int], str] = {}
+    found: dict[tuple[int, int], dict[str, Any]] = {}
     for part, rows in wanted.items():
-        for positions, texts in texts_of(
-            files.join(documents_dir, part_name(part)), np.array(rows, np.int32)
-        ):
+        path = files.join(documents_dir, part_name(part))
+        for positions, *read in texts_of(path, np.array(rows, np.int32), columns):
+            values = zip(*(column.to_pylist() for column in read), strict=True)
             found |= {
-                (part, rows[position]): text
-                for position, text in zip(positions.tolist(), texts.to_pylist(), strict=True)
+                (part, rows[position]): dict(zip(columns, of_row, strict=True))
+                for position, of_row in zip(positions.tolist(), values, strict=True)
             }
     return found
 

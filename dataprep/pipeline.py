@@ -523,7 +523,9 @@ def stage_settings(
     rules["dropped_private_data"] = config.normalise.private_data_with("drop")
     dedup = {
         "annotate": annotate,
-        "code": code_sha256("dedup", "filter/rules.py", "filter/thresholds.py", "tables.py"),
+        "code": code_sha256(
+            "dedup", "filter/marked.py", "filter/rules.py", "filter/thresholds.py", "tables.py"
+        ),
         "near_dedup": near,
         "index": [segment.digest for segment in segments(config)],
         "sources": settings["sources"],

@@ -234,10 +234,10 @@ class _Start:
 
 
 def _imported(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """What deduplication imports, in a Python worker."""
-    from dataprep.dedup import tasks, verify
+    """What the stages behind import, in a Python worker."""
+    from dataprep.filter import fates
 
-    assert tasks, verify
+    assert fates
     yield from batches
 
 

@@ -4,7 +4,7 @@ documents ─ by content hash → copies collapsed ─ by band key → stars
           ─ by part → shingles ─ by centre → exact similarities ─→ pairs                  one Spark job
 pairs, copies ─ by cluster → the keep rule ─→ decisions                                   one Spark job
 
-Where no rule has to be evaluated first, one machine does the same work without Spark (local_exchange.py).
+One machine does the same work without Spark (local_exchange.py), unless there is an index of earlier runs.
 """
 
 from collections import Counter
@@ -54,7 +54,6 @@ from dataprep.dedup.tasks import (
     find_stars,
     send_documents,
     send_keys,
-    send_parts,
     write_segment_seconds,
     write_segment_texts,
 )
@@ -68,7 +67,7 @@ from dataprep.dedup.verify import (
     sets_of_rows,
     shingle_sets,
 )
-from dataprep.filter.rules import mark_documents
+from dataprep.filter.rules import rule_set
 from dataprep.local_tasks import LocalTasks
 from dataprep.parts import PartWriter, part_name, part_number, texts_at
 
@@ -124,11 +123,11 @@ def run_dedup(
 
 
 def without_spark(config: PrepareConfig) -> bool:
-    """Whether one machine can deduplicate without Spark: no rules to evaluate, no tables of an index to join.
+    """Whether one machine can deduplicate without Spark: no tables of an index to join.
 
     Only more pairs than `engine.local_components_edges` call for it then, in the end.
     """
-    return config.measure == "dedup" and config.dedup_index is None
+    return config.dedup_index is None
 
 
 class _Deduplication:
@@ -231,7 +230,7 @@ class _Deduplication:
         compare = compare_stars(self._thresholds(), seconds_dir, sets_of=sets_of)
         target = self._at("dedup", "pairs")
         if self._local is None:
-            pairs = chained(self._sent_rows(), steps).mapInArrow(compare, PAIRS_SCHEMA)
+            pairs = chained(self._part_numbers(), steps).mapInArrow(compare, PAIRS_SCHEMA)
             pairs.write.parquet(files.spark_path(target))
             return
         files.make_folder(target)
@@ -257,29 +256,14 @@ class _Deduplication:
 
     def _send(self) -> Task:
         """The first step: all documents with their signatures, packed by content hash."""
-        if self._config.measure == "dedup":
-            return send_parts(self._work, self._at("documents"))
-        return send_documents(self._work)
+        rules = rule_set(self._config) if self._config.measure == "all" else None
+        return send_documents(self._work, self._at("documents"), rules)
 
-    def _sent_rows(self) -> DataFrame:
-        """What the first step works on: documents that the rules have marked, or, without rules, numbers of parts."""
+    def _part_numbers(self) -> DataFrame:
+        """What the first step works on, one row per task."""
         spark = self._spark()
-        if self._config.measure == "dedup":
-            parts = [(part,) for part in self._parts()]
-            return spark.createDataFrame(spark.sparkContext.parallelize(parts, len(parts)), f"{s.PART} int")
-        folder = self._at("documents")
-        marked = mark_documents(spark.read.parquet(files.spark_path(folder)), self._config)
-        return marked.select(
-            s.DOC_ID,
-            s.CONTENT_HASH,
-            s.SOURCE,
-            s.QUALITY,
-            F.col("num_chars").cast("long").alias("num_chars"),
-            F.xxhash64(s.FILE).alias(s.FILE),
-            s.PART,
-            s.ROW,
-            F.col(s.DROP_REASON).isNotNull().alias("rejected"),
-        )
+        parts = [(part,) for part in self._parts()]
+        return spark.createDataFrame(spark.sparkContext.parallelize(parts, len(parts)), f"{s.PART} int")
 
     def _thresholds(self) -> Thresholds:
         settings = self._settings

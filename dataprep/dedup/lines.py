@@ -27,7 +27,7 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.config import LineDedupConfig, PrepareConfig
 from dataprep.dedup.nodes import Longs, ids_to_words, ranks
-from dataprep.filter.rules import mark_documents
+from dataprep.filter.marked import marked_documents
 from dataprep.kernels.arrow_buffers import buffers, strings
 from dataprep.kernels.lines import Lines, line_hashes, without_lines
 from dataprep.kernels.tokenise import word_hashes
@@ -133,10 +133,10 @@ def _taking_part(spark: SparkSession, config: PrepareConfig, run_dir: str, sourc
             F.col(s.SOURCE)
         ]
 
-    documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
+    columns = [s.PART, s.ROW, s.DOC_ID, s.QUALITY, "num_chars", s.SOURCE, _NUM_LINES, s.LOCALE]
     passed = (
-        mark_documents(documents.where(F.col(s.SOURCE).isin(sources)), config)
-        .where(F.col(s.DROP_REASON).isNull())
+        marked_documents(spark, config, run_dir, columns)
+        .where(F.col(s.SOURCE).isin(sources) & F.col(s.DROP_REASON).isNull())
         .select(
             s.PART,
             s.ROW,

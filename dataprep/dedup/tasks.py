@@ -23,6 +23,8 @@ from dataprep.dedup.exchange import SLOT, Records, Sender, Task, packed_slots, r
 from dataprep.dedup.index import Segment
 from dataprep.dedup.nodes import Longs, ids_to_words, nodes, ranks, words_to_ids
 from dataprep.dedup.verify import IS_CENTRE, IS_MEMBER, IS_SECOND, REQUEST
+from dataprep.filter.marked import marked_part
+from dataprep.filter.rules import RuleSet
 from dataprep.kernels.bands import may_repeat, scatter_bands
 from dataprep.parts import PartWriter, part_name
 
@@ -32,7 +34,9 @@ COPIES_SCHEMA: Final = (
 )
 LARGEST_BUCKETS: Final = 20
 _DOCUMENTS_AT_A_TIME: Final = 1 << 16  # whose band keys are laid out at once
-_SPARK_SEED: Final = 42  # of its function xxhash64, which hashes file names in the other case
+_DOCUMENT_COLUMNS: Final = (
+    s.DOC_ID, s.CONTENT_HASH, s.SOURCE, s.QUALITY, "num_chars", s.FILE, s.PART, s.ROW,
+)  # fmt: skip
 _REJECTED: Final = 1  # flags of a document's record
 _EMPTY: Final = 2
 
@@ -78,51 +82,31 @@ class Work:
         return document_records(self.num_bands)
 
 
-def send_documents(work: Work) -> Task:
+def send_documents(work: Work, documents_dir: str, rules: RuleSet | None) -> Task:
     """Documents with their signatures, packed by content hash.
 
-    Takes rows of `doc_id`, `content_hash`, `source`, `quality`, `num_chars`, `file` (hashed), `part`, `row` and
-    `rejected`. Rejected documents travel too, without taking part, because sources may share them.
+    Takes the numbers of documents files. Rejected documents travel too, without taking part, because sources may share
+    them.
+
+    Args:
+        work: what the tasks share.
+        documents_dir: `documents/` of the run.
+        rules: what rejects documents; null where nothing does.
     """
 
     def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         sender = Sender(work.text_slots)
         signatures = _Signatures(work)
-        for batch in batches:
-            if batch.num_rows:
-                records = _document_batch(batch, work, signatures)
-                if work.slice_fraction < 1:
-                    # Not by the half of the hash that decides the slot, or the first slots would get them all.
-                    position = records["hash"][:, 1].astype(np.float64)
-                    records = records[position < work.slice_fraction * 2.0**64]
-                yield from sender.add(records, records["hash"][:, 0])
-        yield from sender.flush()
-
-    return send
-
-
-def send_parts(work: Work, documents_dir: str) -> Task:
-    """The same for all documents of the parts whose numbers it gets: without rules, Spark need not read them."""
-    columns = [s.DOC_ID, s.CONTENT_HASH, s.SOURCE, s.QUALITY, "num_chars", s.FILE, s.PART, s.ROW]
-
-    def rows(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for numbers in batches:
             for part in numbers.column(s.PART).to_pylist():
-                with files.open_binary(files.join(documents_dir, part_name(part))) as file:
-                    for batch in pq.ParquetFile(file).iter_batches(1 << 16, columns=columns):
-                        names = batch.column(s.FILE).dictionary_encode()
-                        distinct = names.dictionary.to_pylist()
-                        known = [xxhash.xxh64_intdigest(name.encode(), seed=_SPARK_SEED) for name in distinct]
-                        hashed = np.array(known, np.uint64).view(np.int64)[names.indices.to_numpy()]
-                        of_batch = {name: batch.column(name) for name in columns}
-                        of_batch |= {
-                            s.FILE: pa.array(hashed),
-                            "rejected": pa.array(np.zeros(len(batch), np.bool_)),
-                        }
-                        yield pa.RecordBatch.from_pydict(of_batch)
-
-    def send(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        yield from send_documents(work)(rows(batches))
+                for batch in marked_part(documents_dir, part, _DOCUMENT_COLUMNS, rules):
+                    records = _document_batch(batch, work, signatures)
+                    if work.slice_fraction < 1:
+                        # Not by the half of the hash that decides the slot, or the first slots would get them all.
+                        position = records["hash"][:, 1].astype(np.float64)
+                        records = records[position < work.slice_fraction * 2.0**64]
+                    yield from sender.add(records, records["hash"][:, 0])
+        yield from sender.flush()
 
     return send
 
@@ -131,19 +115,21 @@ def _document_batch(batch: pa.RecordBatch, work: Work, signatures: "_Signatures"
     records = np.zeros(batch.num_rows, work.document_dtype())
     part_N, row_N = batch.column(s.PART).to_numpy(), batch.column(s.ROW).to_numpy()
     records["hash"] = np.frombuffer(b"".join(batch.column(s.CONTENT_HASH).to_pylist()), "<u8").reshape(-1, 2)
-    names, which_N = np.unique(batch.column(s.SOURCE).to_numpy(zero_copy_only=False), return_inverse=True)
-    ordinal_N, priority_N = np.array([work.sources[name] for name in names])[which_N].T
+    sources = batch.column(s.SOURCE).dictionary_encode()
+    of_source = np.array([work.sources[name] for name in sources.dictionary.to_pylist()])
+    ordinal_N, priority_N = of_source[sources.indices.to_numpy()].T
     records["rank"] = ranks(
         work.segment, priority_N, batch.column(s.QUALITY).to_numpy(), batch.column("num_chars").to_numpy()
     )
     records["id"] = ids_to_words(batch.column(s.DOC_ID))
-    records["file"] = batch.column(s.FILE).to_numpy().view(np.uint64)
+    names = batch.column(s.FILE).dictionary_encode()
+    hashed = [xxhash.xxh64_intdigest(name.encode()) for name in names.dictionary.to_pylist()]
+    records["file"] = np.array(hashed, np.uint64)[names.indices.to_numpy()]
     records["node"] = nodes(work.segment, part_N, row_N)
     records["source"] = ordinal_N
     empty = batch.column("num_chars").to_numpy() == 0
-    records["rejected"] = batch.column("rejected").to_numpy(zero_copy_only=False) | (
-        empty.astype(np.uint16) << 1
-    )
+    rejected = batch.column(s.DROP_REASON).is_valid().to_numpy(zero_copy_only=False)
+    records["rejected"] = rejected | (empty.astype(np.uint16) << 1)
     for part in np.unique(part_N):
         of_part = np.flatnonzero(part_N == part)
         keys, signed = signatures.of(int(part))

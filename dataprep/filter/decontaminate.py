@@ -29,7 +29,7 @@ from dataprep.config import PrepareConfig
 from dataprep.dedup.lines import removed_lines, texts_left
 from dataprep.filter.contamination import FOLDER, read_matches
 from dataprep.filter.evaluation_sets import EvaluationSet, read_sets
-from dataprep.filter.rules import mark_documents
+from dataprep.filter.marked import marked_documents
 from dataprep.kernels.arrow_buffers import buffers
 from dataprep.kernels.overlap import (
     ANCHOR_WORDS,
@@ -319,9 +319,8 @@ def _read_index(work: str, stamp: int) -> tuple[OverlapIndex, npt.NDArray[np.int
 
 def _taking_part(spark: SparkSession, config: PrepareConfig, run_dir: str) -> DataFrame:
     """The documents that are left so far: rows of `_PLACED`."""
-    documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
-    left = mark_documents(documents, config).where(F.col(s.DROP_REASON).isNull())
-    left = left.select(s.DOC_ID, s.PART, s.ROW)
+    marked = marked_documents(spark, config, run_dir, [s.DOC_ID, s.PART, s.ROW])
+    left = marked.where(F.col(s.DROP_REASON).isNull()).drop(s.DROP_REASON)
     decisions = files.join(run_dir, "dedup", "decisions")
     if files.list_files(decisions, ".parquet"):
         removed = spark.read.parquet(files.spark_path(decisions)).select(s.PART, s.ROW)

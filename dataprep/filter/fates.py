@@ -5,29 +5,27 @@ files side by side, without a join; and a changed threshold rewrites this narrow
 (docs/design/0001-fates-beside-documents.md).
 """
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from dataprep import files
 from dataprep import schema as s
 from dataprep.config import PrepareConfig
 from dataprep.filter.contamination import contaminated
-from dataprep.filter.rules import (
-    RULE_REASONS,
-    mark_documents,
-    perplexity_bucket,
-    rules_in_force,
-    threshold_column,
-    with_thresholds,
-)
-from dataprep.filter.thresholds import described
-from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, texts_at
+from dataprep.filter.marked import marked_documents
+from dataprep.filter.rules import RULE_REASONS, evidence, rule_set
+from dataprep.filter.thresholds import described, in_force
+from dataprep.parts import ROWS_PER_GROUP, PartWriter, grouped, part_name, regrouped, rows_at, texts_at
 from dataprep.removals.requests import Requests
+from dataprep.tables import run_tasks
 
 NO_REQUESTS: Final = Requests()
 TEXT_BYTES: Final = "text_bytes"
@@ -64,6 +62,7 @@ REJECTED_SAMPLE: Final = pa.schema(
         (s.JACCARD, pa.float64()),
     ]
 )
+_EVIDENCE: Final = {"signal": "string", "value": "double", "threshold": "double"}
 EXAMPLES_PER_GROUP: Final = 5
 EXCERPT_CHARACTERS: Final = 1_200
 
@@ -85,13 +84,13 @@ def run_fates(
         partitions: number of writing tasks; does not change the files.
         requests: documents that were asked to be removed.
     """
-    documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
+    columns = [s.DOC_ID, s.SOURCE, s.FILE, s.LOCALE, s.CONTENT_HASH, "num_bytes", s.PART, s.ROW]
     decided = _read_decisions(spark, run_dir)
     sizes = decided.groupBy(s.KEPT_DOC_ID).agg((F.count(F.lit(1)) + 1).cast("int").alias(s.CLUSTER_SIZE))
     reasons = F.create_map(*[F.lit(item) for pair in s.DUPLICATE_REASONS.items() for item in pair])
     reason = reasons[F.col(s.RULE)]
     fates = (
-        mark_documents(documents, config)
+        marked_documents(spark, config, run_dir, columns)
         .join(decided.select(s.PART, s.ROW, s.RULE), [s.PART, s.ROW], how="left")
         .withColumn(s.DROP_REASON, F.coalesce(s.DROP_REASON, reason))
         .join(sizes.withColumnRenamed(s.KEPT_DOC_ID, s.DOC_ID), s.DOC_ID, how="left")
@@ -113,6 +112,7 @@ def run_fates(
     if contamination is not None:
         fates = _after_decontamination(fates, contamination)
     if requests:
+        documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
         fates = _after_requests(fates, documents, decided, requests)
     folder = files.join(run_dir, "fates")
     files.make_folder(folder)
@@ -139,19 +139,32 @@ def run_fates(
         "contaminated": _contaminated_by_set(spark, run_dir, contamination),
         "removed_duplicates": _removed_duplicates(spark, run_dir, decided) if requests else {},
         "thresholds": described(config, {row[s.LOCALE] for row in funnel}),
-        "perplexity": _perplexity_buckets(documents, config) if config.lists.perplexity else [],
+        "perplexity": _perplexity_buckets(spark, config, run_dir) if config.lists.perplexity else [],
     }
 
 
-def _perplexity_buckets(documents: DataFrame, config: PrepareConfig) -> list[dict[str, Any]]:
+def _perplexity_buckets(spark: SparkSession, config: PrepareConfig, run_dir: str) -> list[dict[str, Any]]:
     """Documents per locale and bucket of their perplexity: all that were read, whatever their fate."""
-    scored = with_thresholds(documents.where(F.col("perplexity").isNotNull()), config)
-    rows = scored.groupBy(s.LOCALE, perplexity_bucket().alias("bucket")).count().collect()
-    found = [
-        {s.LOCALE: row[s.LOCALE], "bucket": row["bucket"] or "no bounds", "documents": row["count"]}
-        for row in rows
+    rules, folder = rule_set(config), files.join(run_dir, "documents")
+
+    def count(part: str) -> str:
+        found: Counter[tuple[str, str]] = Counter()
+        with files.open_binary(files.join(folder, part)) as file:
+            for batch in pq.ParquetFile(file).iter_batches(columns=[s.LOCALE, "perplexity"]):
+                scored = batch.filter(batch.column("perplexity").is_valid())
+                buckets = [bucket or "no bounds" for bucket in rules.perplexity_buckets(scored)]
+                found.update(zip(scored.column(s.LOCALE).to_pylist(), buckets, strict=True))
+        return json.dumps([[*key, number] for key, number in found.items()])
+
+    parts = [path.rpartition("/")[2] for path in files.list_files(folder, ".parquet")]
+    total: Counter[tuple[str, str]] = Counter()
+    for answer in run_tasks(spark, parts, count):
+        for locale, bucket, number in json.loads(answer):
+            total[locale, bucket] += number
+    return [
+        {s.LOCALE: locale, "bucket": bucket, "documents": number}
+        for (locale, bucket), number in sorted(total.items())
     ]
-    return sorted(found, key=lambda row: (row[s.LOCALE], row["bucket"]))
 
 
 def _read_decisions(spark: SparkSession, run_dir: str) -> DataFrame:
@@ -311,7 +324,7 @@ def _write_rejected_sample(
         F.col(s.ROW).alias("kept_row"),
     )
     rejected = (
-        with_thresholds(documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner"), config)
+        documents.join(F.broadcast(chosen), [s.PART, s.ROW], how="inner")
         .join(decided, [s.PART, s.ROW], how="left")
         .select(
             s.DROP_REASON,
@@ -322,7 +335,7 @@ def _write_rejected_sample(
             s.LOCATOR,
             s.PART,
             s.ROW,
-            *_evidence(config),
+            *(F.lit(None).cast(kind).alias(name) for name, kind in _EVIDENCE.items()),
             s.KEPT_DOC_ID,
             s.JACCARD,
         )
@@ -345,6 +358,7 @@ def _write_rejected_sample(
             if row[part] is not None
         ],
     )
+    _add_evidence(rows, documents_dir, config)
     for row in rows:
         row["excerpt"] = texts[row.pop(s.PART), row.pop(s.ROW)][:EXCERPT_CHARACTERS]
         kept_text = texts.get((row.pop("kept_part"), row.pop("kept_row")))
@@ -360,7 +374,6 @@ def _write_rejected_sample(
 
 def _with_coverage(rejected: DataFrame, contamination: DataFrame, config: PrepareConfig) -> DataFrame:
     """The rejected documents; of the contaminated ones also how much of an item they hold, of which set."""
-    names = ("signal", "value", "threshold")
     bounds = {
         each.name: config.decontaminate.rules_for(each).min_item_coverage
         for each in config.decontaminate.sets
@@ -377,24 +390,17 @@ def _with_coverage(rejected: DataFrame, contamination: DataFrame, config: Prepar
     )
     is_contaminated = F.col(s.DROP_REASON) == s.CONTAMINATED
     joined = rejected.join(found, [s.PART, s.ROW], how="left")
-    of_set = {name: F.when(is_contaminated, F.col(f"_{name}")).otherwise(F.col(name)) for name in names}
+    of_set = {name: F.when(is_contaminated, F.col(f"_{name}")).otherwise(F.col(name)) for name in _EVIDENCE}
     return joined.withColumns(of_set).select(*rejected.columns)
 
 
-def _evidence(config: PrepareConfig) -> list[Column]:
-    """The signal that a rule looked at, its value for the document, and the threshold in force for its locale."""
-    reason = F.col(s.DROP_REASON)
-    signal, value, threshold = (F.when(F.lit(False), F.lit(None)) for _ in range(3))
-    for rule in rules_in_force(config):
-        hit = reason == rule.reason
-        signal = signal.when(hit, F.lit(rule.signal))
-        per_1000 = rule.threshold is not None and rule.threshold.endswith("_per_1000")
-        scale = 1000.0 / F.col("num_chars") if per_1000 else F.lit(1.0)
-        value = value.when(hit, F.col(rule.signal).cast("double") * scale)
-        if rule.threshold:
-            threshold = threshold.when(hit, threshold_column(rule.threshold).cast("double"))
-    return [
-        signal.cast("string").alias("signal"),
-        value.cast("double").alias("value"),
-        threshold.cast("double").alias("threshold"),
-    ]
+def _add_evidence(rows: list[dict[str, Any]], documents_dir: str, config: PrepareConfig) -> None:
+    """Add the signal that a rule looked at, its value for the document, and the threshold in force for its locale."""
+    ruled = [row for row in rows if row[s.DROP_REASON] in RULE_REASONS]
+    signals = rows_at(documents_dir, [(row[s.PART], row[s.ROW]) for row in ruled], rule_set(config).columns)
+    thresholds = in_force(config)
+    for row in ruled:
+        found = thresholds.get(row[s.LOCALE])
+        of_document = signals[row[s.PART], row[s.ROW]]
+        values = evidence(row[s.DROP_REASON], of_document, found.rules if found else None)
+        row |= dict(zip(_EVIDENCE, values, strict=True))

@@ -1,4 +1,4 @@
-"""The rules: thresholds on signals. Lazy Column expressions; no text is read.
+"""The rules: thresholds on signals, evaluated on Arrow batches of `documents/` without its text. No Spark in here.
 
 Sources: [Gopher] Rae et al. 2021, "Scaling Language Models", appendix A.1.1; [C4] Raffel et al. 2020, section 2.2;
 [FineWeb] Penedo et al. 2024, section 3.6; [FineWeb-2] Penedo et al. 2025. Where a published rule counts words, the unit
@@ -7,25 +7,84 @@ apply to written text only: subtitles are short lines by nature. The rules on la
 or a good text is depends on it.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Any, Final
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep import schema as s
 from dataprep.config import PrepareConfig, RulesConfig
 from dataprep.filter.thresholds import in_force
 from dataprep.locales import LOCALES, NO_LANGUAGE, UNDETERMINED
 
-Threshold = Callable[
-    [str], Column
-]  # name of a threshold → its value for the row's locale, null when switched off
+Booleans = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.floating[Any]]
 
 _CHARACTER_LOCALES: Final = [row.code for row in LOCALES.values() if row.unit == "char"]
 _UNPUNCTUATED_LOCALES: Final = [row.code for row in LOCALES.values() if not row.terminators]
+_DROP: Final = "drop"
+
+
+class Rows:
+    """Rows of `documents/` with the thresholds of their locales, as rules look at them.
+
+    Null is NaN, and no comparison with NaN holds: absence of a signal is no evidence against a document, and a
+    threshold that is switched off rejects nothing.
+    """
+
+    def __init__(
+        self, batch: pa.RecordBatch, thresholds: Mapping[str, Numbers], place_N: npt.NDArray[np.int64]
+    ) -> None:
+        self._batch = batch
+        self._thresholds = thresholds
+        self._place_N = place_N  # of each row's locale in the thresholds
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def number(self, name: str) -> Numbers:
+        """A column of numbers or booleans: 32-bit floats as they are, everything else as 64-bit floats."""
+        column = self._batch.column(name)
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.uint8())
+        if not pa.types.is_floating(column.type):
+            column = column.cast(pa.float64(), safe=False)
+        values: Numbers = column.to_numpy(zero_copy_only=False)
+        return values
+
+    def threshold(self, name: str) -> Numbers:
+        """The threshold of each row's locale. Ratios are 32-bit floats, like the signals.
+
+        A signal of three in ten is a little more than the double 0.3, so the bound itself would be rejected.
+        """
+        values: Numbers = self._thresholds[name][self._place_N]
+        return values
+
+    def is_in(self, name: str, values: Collection[str]) -> Booleans:
+        """Whether the column has one of the values; null has none."""
+        found = pc.is_in(self._batch.column(name), pa.array(sorted(values), pa.string()))
+        return _numpy(found)
+
+    def is_other(self, name: str, values: Collection[str]) -> Booleans:
+        """Whether the column has a value, and none of these."""
+        return ~self.is_in(name, values) & _numpy(self._batch.column(name).is_valid())
+
+    def differ(self, one: str, other: str) -> Booleans:
+        """Whether two columns both have a value, and not the same."""
+        differs = pc.not_equal(self._batch.column(one), self._batch.column(other))
+        return _numpy(differs.fill_null(False))
+
+
+def _numpy(array: pa.BooleanArray) -> Booleans:
+    values: Booleans = array.to_numpy(zero_copy_only=False)
+    return values
+
+
+Rejects = Callable[[Rows], Booleans]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +95,79 @@ class Rule:
         reason: value of `drop_reason`.
         signal: the column it looks at; reports draw its histogram.
         threshold: the setting of `rules` it compares with; null where it compares with something else.
-        rejects: the condition, given the thresholds of the row's locale. Null does not reject.
+        rejects: which rows it rejects. Null does not reject.
         explanation: one sentence with its source.
     """
 
     reason: str
     signal: str
     threshold: str | None
-    rejects: Callable[[Threshold], Column]
+    rejects: Rejects
     explanation: str
 
 
-def _above(signal: str, threshold: str) -> Callable[[Threshold], Column]:
-    return lambda value: F.col(signal) > value(threshold)
+def _above(signal: str, threshold: str) -> Rejects:
+    return lambda rows: rows.number(signal) > rows.threshold(threshold)
 
 
-def _below(signal: str, threshold: str) -> Callable[[Threshold], Column]:
-    return lambda value: F.col(signal) < value(threshold)
+def _below(signal: str, threshold: str) -> Rejects:
+    return lambda rows: rows.number(signal) < rows.threshold(threshold)
 
 
-def _written(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
-    return lambda value: (F.col(s.FORM) != "spoken") & rejects(value)
+def _written(rejects: Rejects) -> Rejects:
+    return lambda rows: rejects(rows) & rows.is_other(s.FORM, ["spoken"])
 
 
-def _words(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
-    return lambda value: ~F.col(s.LOCALE).isin(_CHARACTER_LOCALES) & rejects(value)
+def _words(rejects: Rejects) -> Rejects:
+    return lambda rows: rejects(rows) & rows.is_other(s.LOCALE, _CHARACTER_LOCALES)
 
 
-def _characters(rejects: Callable[[Threshold], Column]) -> Callable[[Threshold], Column]:
-    return lambda value: F.col(s.LOCALE).isin(_CHARACTER_LOCALES) & rejects(value)
+def _characters(rejects: Rejects) -> Rejects:
+    return lambda rows: rejects(rows) & rows.is_in(s.LOCALE, _CHARACTER_LOCALES)
 
 
-def _found(signal: str) -> Callable[[Threshold], Column]:
-    return lambda _: F.col(signal) > 0
+def _punctuated(rejects: Rejects) -> Rejects:
+    return lambda rows: rejects(rows) & rows.is_other(s.LOCALE, _UNPUNCTUATED_LOCALES)
 
 
-def _per_1000_characters(signal: str, threshold: str) -> Callable[[Threshold], Column]:
-    return lambda value: F.col(signal) * 1000.0 > value(threshold) * F.col("num_chars")
+def _found(signal: str) -> Rejects:
+    return lambda rows: rows.number(signal) > 0
 
 
-def _relative() -> Column:
+def _flagged(signal: str, switch: str) -> Rejects:
+    return lambda rows: (rows.number(signal) == 1) & (rows.threshold(switch) == 1)
+
+
+def _per_1000_characters(signal: str, threshold: str) -> Rejects:
+    return lambda rows: rows.number(signal) * 1000.0 > rows.threshold(threshold) * rows.number("num_chars")
+
+
+def _relative(rows: Rows) -> Booleans:
     """Whether the detected language is one that the model confuses with the declared one (`locales.Locale.close`)."""
-    relative = F.lit(False)
+    relative = np.zeros(len(rows), np.bool_)
     for row in LOCALES.values():
         if row.close:
-            relative |= (F.col(s.LANGUAGE) == row.code) & F.col(s.DETECTED).isin(list(row.close))
+            declared = rows.is_in(s.LANGUAGE, [row.code])
+            if declared.any():
+                relative |= declared & rows.is_in(s.DETECTED, row.close)
     return relative
 
 
-def _wrong_language(value: Threshold) -> Column:
-    return (
-        F.col(s.LANGUAGE).isNotNull()
-        & (F.col(s.DETECTED) != F.col(s.LANGUAGE))
-        & ~_relative()
-        & (F.col(s.DETECTED_SCORE) > value("wrong_language_score"))
-    )
+def _wrong_language(rows: Rows) -> Booleans:
+    other = rows.differ(s.DETECTED, s.LANGUAGE)
+    other &= rows.number(s.DETECTED_SCORE) > rows.threshold("wrong_language_score")
+    return other & ~_relative(rows) if other.any() else other
 
 
-def _no_language(value: Threshold) -> Column:
-    return F.col(s.DETECTED).isin(NO_LANGUAGE, UNDETERMINED) | (
-        F.col("alpha_fraction") < value("min_letter_fraction")
-    )
+def _no_language(rows: Rows) -> Booleans:
+    few: Booleans = rows.number("alpha_fraction") < rows.threshold("min_letter_fraction")
+    return few | rows.is_in(s.DETECTED, [NO_LANGUAGE, UNDETERMINED])
 
 
-def _code_mixed(value: Threshold) -> Column:
-    return (value("code_mixed") == "drop") & (F.col(s.CODE_MIXING) >= value("min_code_mixing"))
+def _code_mixed(rows: Rows) -> Booleans:
+    mixed: Booleans = rows.number(s.CODE_MIXING) >= rows.threshold("min_code_mixing")
+    dropped: Booleans = rows.threshold("code_mixed") == 1
+    return mixed & dropped
 
 
 # In the order of credit: the first rule to reject a document keeps it. Cheap and certain reasons come first.
@@ -109,7 +176,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "empty",
         "num_chars",
         None,
-        lambda _: F.col("num_chars") == 0,
+        lambda rows: rows.number("num_chars") == 0,
         "Nothing is left of the text after clean-up.",
     ),
     Rule(
@@ -210,7 +277,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "lorem_ipsum",
         "lorem_ipsum",
         "drop_lorem_ipsum",
-        lambda value: F.col("lorem_ipsum") & value("drop_lorem_ipsum"),
+        _flagged("lorem_ipsum", "drop_lorem_ipsum"),
         "Placeholder text (C4 section 2.2).",
     ),
     Rule(
@@ -238,7 +305,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "blocked_url",
         "url_is_blocked",
         "drop_blocked_urls",
-        lambda value: F.col("url_is_blocked") & value("drop_blocked_urls"),
+        _flagged("url_is_blocked", "drop_blocked_urls"),
         "The page or its domain is on a block list (FineWeb section 3.1; Gopher A.1.1 filters by domain too).",
     ),
     Rule(
@@ -407,12 +474,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "unfinished_lines",
         "terminal_line_fraction",
         "min_terminal_line_fraction",
-        _written(
-            lambda value: (
-                ~F.col(s.LOCALE).isin(_UNPUNCTUATED_LOCALES)
-                & (F.col("terminal_line_fraction") < value("min_terminal_line_fraction"))
-            )
-        ),
+        _written(_punctuated(_below("terminal_line_fraction", "min_terminal_line_fraction"))),
         "Too few lines end a sentence (C4 section 2.2; FineWeb section 3.6); not where a script marks no ends.",
     ),
     Rule(
@@ -447,12 +509,7 @@ RULES: Final[tuple[Rule, ...]] = (
         "few_sentences",
         "num_sentences",
         "min_sentences",
-        _written(
-            lambda value: (
-                ~F.col(s.LOCALE).isin(_UNPUNCTUATED_LOCALES)
-                & (F.col("num_sentences") < value("min_sentences"))
-            )
-        ),
+        _written(_punctuated(_below("num_sentences", "min_sentences"))),
         "Fewer sentences than the minimum (C4 section 2.2); not where a script marks no ends.",
     ),
     Rule(
@@ -485,7 +542,7 @@ PRIVATE_DATA_RULES: Final = {
     )
     for kind, signal in s.PRIVATE_DATA.items()
 }
-RULE_REASONS: Final = frozenset(  # of mark_documents
+RULE_REASONS: Final = frozenset(  # of RuleSet.drop_reasons
     {LOCALE_NOT_SELECTED, *(rule.reason for rule in (*RULES, *PRIVATE_DATA_RULES.values()))}
 )
 
@@ -512,80 +569,116 @@ def rules_in_force(config: PrepareConfig) -> tuple[Rule, ...]:
     return (*RULES, *(PRIVATE_DATA_RULES[kind] for kind in config.normalise.private_data_with("drop")))
 
 
-_THRESHOLDS: Final = "_thresholds"  # of the row's locale, while rules are applied
-_TYPES: Final = {float: "float", int: "long", bool: "boolean"}
+_BY_REASON: Final = {rule.reason: rule for rule in (*RULES, *PRIVATE_DATA_RULES.values())}
 
 
-def _threshold_types() -> dict[str, str]:
-    """Spark type per threshold; a choice of words is a string. Ratios are 32-bit floats, like the signals.
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of a run with their thresholds, as plain values that travel to tasks.
 
-    A signal of three in ten is a little more than the double 0.3, so the bound itself would be rejected.
+    Attributes:
+        reasons: of the rules in force, in the order of credit.
+        selected: the locales that are kept.
+        places: locale → its index in the thresholds; one behind the last is for rows of no locale of the table.
+        thresholds: name → value per locale, NaN where it is switched off; a switch is 1 or 0.
     """
-    return {
-        name: next(
-            (
-                spark
-                for python, spark in _TYPES.items()
-                if python in (field.annotation, *get_args(field.annotation))
-            ),
-            "string",
-        )
-        for name, field in RulesConfig.model_fields.items()
-    }
+
+    reasons: tuple[str, ...]
+    selected: tuple[str, ...]
+    places: Mapping[str, int]
+    thresholds: Mapping[str, Numbers]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of `documents/` that the rules look at."""
+        signals = [_BY_REASON[reason].signal for reason in self.reasons if reason in _BY_REASON]
+        return list(dict.fromkeys([s.LOCALE, s.LANGUAGE, s.DETECTED, s.FORM, "num_chars", *signals]))
+
+    def rows(self, batch: pa.RecordBatch) -> Rows:
+        """The rows of a batch that has `columns`."""
+        names = batch.column(s.LOCALE).dictionary_encode()
+        places = [self.places.get(name, len(self.places)) for name in names.dictionary.to_pylist()]
+        codes_N = names.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
+        return Rows(batch, self.thresholds, np.array([*places, len(self.places)], np.int64)[codes_N])
+
+    def drop_reasons(self, batch: pa.RecordBatch) -> pa.DictionaryArray:
+        """The first rule that rejects each document, or null.
+
+        Args:
+            batch: rows of `documents/` with `columns`.
+        """
+        rows = self.rows(batch)
+        reason_N = np.full(batch.num_rows, -1, np.int32)
+        for number, reason in enumerate(self.reasons):
+            if reason == LOCALE_NOT_SELECTED:
+                rejected = rows.is_other(s.LOCALE, self.selected)
+            elif self._is_off(_BY_REASON[reason]):
+                continue
+            else:
+                rejected = _BY_REASON[reason].rejects(rows)
+            reason_N[rejected & (reason_N < 0)] = number
+        return pa.DictionaryArray.from_arrays(pa.array(reason_N, mask=reason_N < 0), list(self.reasons))
+
+    def _is_off(self, rule: Rule) -> bool:
+        # What a document without language is, the model says as well.
+        off = rule.threshold is not None and bool(np.isnan(self.thresholds[rule.threshold]).all())
+        return off and rule.reason != "no_language"
+
+    def perplexity_buckets(self, batch: pa.RecordBatch) -> list[str | None]:
+        """head, middle or tail, as CCNet calls them, of each row; null without a perplexity or bounds.
+
+        Args:
+            batch: rows with `locale` and `perplexity`.
+        """
+        rows = self.rows(batch)
+        perplexity, head = rows.number("perplexity"), rows.threshold("perplexity_head")
+        middle = rows.threshold("perplexity_middle")
+        known = ~(np.isnan(perplexity) | np.isnan(head) | np.isnan(middle))
+        bucket = np.where(perplexity <= head, "head", np.where(perplexity <= middle, "middle", "tail"))
+        return [name if has else None for name, has in zip(bucket.tolist(), known.tolist(), strict=True)]
 
 
-def with_thresholds(documents: DataFrame, config: PrepareConfig) -> DataFrame:
-    """Add the thresholds of each row's locale, for `threshold_column`; null where the table has no such locale.
-
-    One literal holds them all, and each row looks up its locale once: a CASE per threshold and locale would be
-    thousands of branches.
-    """
-    values = {
-        locale: {name: value for name, value in found.rules.model_dump().items() if value is not None}
-        for locale, found in in_force(config).items()
-    }
-    fields = ", ".join(f"{name}: {spark}" for name, spark in _threshold_types().items())
-    by_locale = F.from_json(F.lit(json.dumps(values)), f"map<string, struct<{fields}>>")
-    return documents.withColumn(_THRESHOLDS, by_locale[F.col(s.LOCALE)])
-
-
-def threshold_column(name: str) -> Column:
-    """The value of a threshold for each row of `with_thresholds`; null where it is switched off."""
-    return F.col(_THRESHOLDS).getField(name)
-
-
-def mark_documents(documents: DataFrame, config: PrepareConfig) -> DataFrame:
-    """Add `drop_reason`: the first rule that rejects the document, or null. Lazy: starts no Spark job.
-
-    A null condition does not reject: absence of a signal is no evidence against a document.
+def rule_set(config: PrepareConfig) -> RuleSet:
+    """The rules and thresholds that the settings put in force.
 
     Raises:
         ThresholdsError: the thresholds file cannot be used.
     """
-    selected = F.col(s.LOCALE).isin(config.locales or sorted(LOCALES))
-    conditions = [(rule.reason, rule.rejects(threshold_column)) for rule in rules_in_force(config)]
-    conditions.insert(1, (LOCALE_NOT_SELECTED, ~selected))  # behind `empty`: an empty text has no locale
-    # One flat CASE. As a chain of columns that each build on the last, thirty rules take the optimiser many minutes.
-    (first_reason, first), *rest = conditions
-    reason = F.when(first, F.lit(first_reason))
-    for name, condition in rest:
-        reason = reason.when(condition, F.lit(name))
-    return with_thresholds(documents, config).withColumn(s.DROP_REASON, reason).drop(_THRESHOLDS)
+    by_locale = in_force(config)
+    thresholds: dict[str, Numbers] = {
+        name: np.array(
+            [_threshold_value(getattr(found.rules, name)) for found in by_locale.values()] + [np.nan],
+            np.float32 if field.annotation == float | None else np.float64,
+        )
+        for name, field in RulesConfig.model_fields.items()
+    }
+    reasons = [rule.reason for rule in rules_in_force(config)]
+    reasons.insert(1, LOCALE_NOT_SELECTED)  # behind `empty`: an empty text has no locale
+    places = {locale: place for place, locale in enumerate(by_locale)}
+    return RuleSet(tuple(reasons), tuple(config.locales or sorted(LOCALES)), places, thresholds)
 
 
-def perplexity_bucket() -> Column:
-    """head, middle or tail, as CCNet calls them, for each row of `with_thresholds`; null without a perplexity.
+def _threshold_value(value: float | bool | str | None) -> float:
+    if isinstance(value, str):
+        return float(value == _DROP)
+    return np.nan if value is None else float(value)
 
-    The bounds are the thresholds `perplexity_head` and `perplexity_middle`; null where the locale has none.
+
+def evidence(
+    reason: str, signals: Mapping[str, Any], rules: RulesConfig | None
+) -> tuple[str | None, float | None, float | None]:
+    """The signal that a rule looked at, its value for a document, and the threshold; nulls if no rule has the reason.
+
+    Args:
+        reason: of the drop.
+        signals: the document's, among them that of the rule and `num_chars`.
+        rules: thresholds in force in its locale; null if it has none of the table.
     """
-    perplexity, head, middle = (
-        F.col("perplexity"),
-        threshold_column("perplexity_head"),
-        threshold_column("perplexity_middle"),
-    )
-    bucket = (
-        F.when(perplexity <= head, "head")
-        .when(perplexity <= middle, "middle")
-        .when(perplexity > middle, "tail")
-    )
-    return F.when(head.isNotNull() & middle.isNotNull(), bucket)
+    rule = _BY_REASON.get(reason)
+    if rule is None:
+        return None, None, None
+    value = signals[rule.signal]
+    if value is not None and rule.threshold is not None and rule.threshold.endswith("_per_1000"):
+        value = value * 1000.0 / signals["num_chars"]
+    bound = getattr(rules, rule.threshold) if rules and rule.threshold else None
+    return rule.signal, None if value is None else float(value), None if bound is None else float(bound)

@@ -1,20 +1,13 @@
-"""The rules: rows on both sides of every threshold, in one Spark job each."""
+"""The rules: rows on both sides of every threshold."""
 
+import pickle
 from typing import Any, Final
 
+import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql.types import (
-    BooleanType,
-    FloatType,
-    LongType,
-    StringType,
-    StructField,
-    StructType,
-)
 
 from dataprep.config import PrepareConfig
-from dataprep.filter.rules import EXPLANATIONS, RULES, mark_documents
+from dataprep.filter.rules import EXPLANATIONS, RULES, evidence, rule_set
 from dataprep.kernels.fused import LOCALE_SIGNALS
 from dataprep.kernels.signals import SIGNALS
 
@@ -76,13 +69,8 @@ GOOD: Final[dict[str, Any]] = {
     "num_long_lines": 5,
     "perplexity": 100.0,
 }
-TYPES: Final = {str: StringType(), float: FloatType(), int: LongType(), bool: BooleanType()}
-SCHEMA: Final = StructType(
-    [
-        StructField("name", StringType()),
-        *(StructField(key, TYPES[type(value)]) for key, value in GOOD.items()),
-    ]
-)
+TYPES: Final = {str: pa.string(), float: pa.float32(), int: pa.int64(), bool: pa.bool_()}
+SCHEMA: Final = pa.schema([(key, TYPES[type(value)]) for key, value in GOOD.items()])
 THAI: Final = {"language": "th", "locale": "th", "detected": "th"}
 SPOKEN: Final = {"form": "spoken"}
 
@@ -280,27 +268,23 @@ def prepare_config(**settings: Any) -> PrepareConfig:
     )
 
 
-def reasons(
-    spark: SparkSession, config: PrepareConfig, changes: list[dict[str, Any]]
-) -> dict[str, str | None]:
-    """`drop_reason` of the good document with each of the changes, by the case's number and changes."""
-    rows = [{"name": f"{number}: {change}", **GOOD, **change} for number, change in enumerate(changes)]
-    marked = mark_documents(spark.createDataFrame(rows, SCHEMA), config)
-    return {row["name"]: row["drop_reason"] for row in marked.select("name", "drop_reason").collect()}
+def reasons(config: PrepareConfig, changes: list[dict[str, Any]]) -> list[str | None]:
+    """`drop_reason` of the good document with each of the changes."""
+    batch = pa.RecordBatch.from_pylist([{**GOOD, **change} for change in changes], schema=SCHEMA)
+    found: list[str | None] = rule_set(config).drop_reasons(batch).to_pylist()
+    return found
 
 
 @pytest.fixture(scope="module")
-def default_reasons(spark: SparkSession) -> dict[str, str | None]:
-    return reasons(spark, prepare_config(rules=SWITCHED_ON), [changes for changes, _ in CASES])
+def default_reasons() -> list[str | None]:
+    return reasons(prepare_config(rules=SWITCHED_ON), [changes for changes, _ in CASES])
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), list(zip(NAMES, [reason for _, reason in CASES], strict=True)), ids=NAMES
-)
+@pytest.mark.parametrize(("number", "expected"), list(enumerate(reason for _, reason in CASES)), ids=NAMES)
 def test_a_rule_rejects_beyond_its_threshold_and_keeps_the_bound_and_the_unknown(
-    default_reasons: dict[str, str | None], name: str, expected: str | None
+    default_reasons: list[str | None], number: int, expected: str | None
 ) -> None:
-    assert default_reasons[name] == expected
+    assert default_reasons[number] == expected
 
 
 def test_every_rule_is_tried_and_explained() -> None:
@@ -320,7 +304,7 @@ def test_every_rule_is_tried_and_explained() -> None:
     }
 
 
-def test_a_locale_has_its_own_thresholds_and_the_others_keep_the_common_one(spark: SparkSession) -> None:
+def test_a_locale_has_its_own_thresholds_and_the_others_keep_the_common_one() -> None:
     config = prepare_config(
         rules={"min_words": 50}, rules_by_locale={"de": {"min_words": 10}, "fr": {"min_words": None}}
     )
@@ -328,7 +312,6 @@ def test_a_locale_has_its_own_thresholds_and_the_others_keep_the_common_one(spar
     french = {"language": "fr", "locale": "fr", "detected": "fr"}
 
     actual = reasons(
-        spark,
         config,
         [
             german | {"num_units": 10},
@@ -339,15 +322,14 @@ def test_a_locale_has_its_own_thresholds_and_the_others_keep_the_common_one(spar
         ],
     )
 
-    assert list(actual.values()) == [None, "too_few_words", "too_few_words", None, None]
+    assert actual == [None, "too_few_words", "too_few_words", None, None]
 
 
-def test_code_mixed_documents_are_kept_or_dropped_per_locale(spark: SparkSession) -> None:
+def test_code_mixed_documents_are_kept_or_dropped_per_locale() -> None:
     config = prepare_config(rules={"code_mixed": "drop"}, rules_by_locale={"hi-Latn": {"code_mixed": "keep"}})
     romanised = {"language": "hi", "locale": "hi-Latn", "detected": "hi-Latn"}
 
     actual = reasons(
-        spark,
         config,
         [
             {"code_mixing": 0.19},
@@ -357,24 +339,23 @@ def test_code_mixed_documents_are_kept_or_dropped_per_locale(spark: SparkSession
         ],
     )
 
-    assert list(actual.values()) == [None, "code_mixed", None, None]
+    assert actual == [None, "code_mixed", None, None]
 
 
-def test_a_rule_that_is_switched_off_rejects_nothing(spark: SparkSession) -> None:
+def test_a_rule_that_is_switched_off_rejects_nothing() -> None:
     switches = {"drop_lorem_ipsum": False, "drop_blocked_urls": False, "code_mixed": "keep"}
     off = dict.fromkeys(type(prepare_config().rules).model_fields)
     config = prepare_config(rules={**off, **switches})
 
-    actual = reasons(spark, config, [changes for changes, _ in CASES])
+    actual = reasons(config, [changes for changes, _ in CASES])
 
-    assert set(actual.values()) == {None, "empty", "no_language"}
+    assert set(actual) == {None, "empty", "no_language"}
 
 
-def test_a_locale_that_is_not_asked_for_is_dropped_unless_empty(spark: SparkSession) -> None:
+def test_a_locale_that_is_not_asked_for_is_dropped_unless_empty() -> None:
     config = prepare_config(locales=["en", "th"])
 
     actual = reasons(
-        spark,
         config,
         [
             {},
@@ -385,10 +366,71 @@ def test_a_locale_that_is_not_asked_for_is_dropped_unless_empty(spark: SparkSess
         ],
     )
 
-    assert list(actual.values()) == [None, None, "locale_not_selected", "locale_not_selected", "empty"]
+    assert actual == [None, None, "locale_not_selected", "locale_not_selected", "empty"]
 
 
-def test_a_language_outside_the_table_is_not_selected_by_default(spark: SparkSession) -> None:
-    actual = reasons(spark, prepare_config(), [{"locale": "tlh", "language": "tlh", "detected": "tlh"}])
+def test_a_language_outside_the_table_is_not_selected_by_default() -> None:
+    actual = reasons(prepare_config(), [{"locale": "tlh", "language": "tlh", "detected": "tlh"}])
 
-    assert list(actual.values()) == ["locale_not_selected"]
+    assert actual == ["locale_not_selected"]
+
+
+def test_a_document_without_locale_or_form_is_rejected_by_no_rule_that_depends_on_them() -> None:
+    actual = reasons(
+        prepare_config(),
+        [
+            {"locale": None, "num_units": 1, "lid_score": 0.0},
+            {"form": None, "newline_ratio": 1.0},
+            {"language": None, "locale": None, "num_chars": 0},
+        ],
+    )
+
+    assert actual == [None, None, "empty"]
+
+
+def test_rows_of_several_locales_are_judged_by_their_own_thresholds_in_any_order() -> None:
+    config = prepare_config(rules_by_locale={"de": {"min_words": 30}, "th": {"min_characters": 70}})
+    german = {"language": "de", "locale": "de", "detected": "de"}
+
+    actual = reasons(
+        config,
+        [THAI | {"num_units": 60}, {"num_units": 25}, german | {"num_units": 25}, THAI | {"num_units": 70}],
+    )
+
+    assert actual == ["too_few_characters", None, "too_few_words", None]
+
+
+def test_a_rule_set_travels_as_plain_values() -> None:
+    rules = rule_set(prepare_config())
+
+    again = pickle.loads(pickle.dumps(rules))
+
+    batch = pa.RecordBatch.from_pylist([{**GOOD, "num_units": 1}], schema=SCHEMA)
+    assert again.columns == rules.columns
+    assert again.drop_reasons(batch).to_pylist() == ["too_few_words"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "signals", "expected"),
+    [
+        ("too_few_words", {"num_units": 3, "num_chars": 9}, ("num_units", 3.0, 20.0)),
+        ("curly_braces", {"curly_brace": 5, "num_chars": 500}, ("curly_brace", 10.0, 2.0)),
+        ("empty", {"num_chars": 0}, ("num_chars", 0.0, None)),
+        ("lorem_ipsum", {"lorem_ipsum": True, "num_chars": 9}, ("lorem_ipsum", 1.0, 1.0)),
+        ("near_duplicate", {"num_chars": 9}, (None, None, None)),
+    ],
+)
+def test_the_evidence_is_signal_value_and_threshold(
+    reason: str, signals: dict[str, Any], expected: tuple[str | None, float | None, float | None]
+) -> None:
+    assert evidence(reason, signals, prepare_config().rules) == expected
+
+
+def test_perplexity_buckets_lie_between_the_bounds_of_the_locale() -> None:
+    config = prepare_config(rules_by_locale={"en": {"perplexity_head": 100.0, "perplexity_middle": 200.0}})
+    changes = [{"perplexity": value} for value in (100.0, 100.5, 200.0, 201.0, None)]
+    rows = [{**GOOD, **change} for change in (*changes, THAI)]
+
+    buckets = rule_set(config).perplexity_buckets(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
+
+    assert buckets == ["head", "middle", "middle", "tail", None, None]
