@@ -80,9 +80,7 @@ def word_list(data: Bytes, offsets: Offsets) -> WordLists:
     words = bytes(data[offsets[0] : offsets[1]]).decode().replace(".", " ").split()
     single = [each for each in dict.fromkeys([*words, *"".join(words)]) if len(unit_hashes([each])[0]) == 1]
     stop_words = single[:48]
-    return word_lists(
-        ["xx"], stop_words={"xx": stop_words}, phrases={"xx": words[-200:]}, scripts={"xx": [1]}
-    )
+    return word_lists(["xx"], stop_words={"xx": stop_words}, phrases={"xx": words[-200:]})
 
 
 def calls(data: Bytes, offsets: Offsets) -> dict[str, Callable[[], object]]:

@@ -260,7 +260,6 @@ def of_locale(signals: Signals, list_numbers_N: npt.NDArray[np.int64], lists: Li
         "num_stop_words": np.append(np.diff(made.stop_starts) > 0, False),
         "stop_word_fraction": np.append(np.diff(made.stop_starts) > 0, False),
         "num_listed_words": np.append(np.diff(made.phrase_starts) > 0, False),
-        "expected_script_fraction": np.append(made.scripts > 0, False),
     }
     return {name: pa.array(values, mask=~has[name][list_numbers_N]) for name, values in signals.items()}
 

@@ -8,20 +8,10 @@ from typing import Final
 from dataprep import files
 from dataprep.annotate.block_lists import load_block_lists
 from dataprep.config import ListsConfig
-from dataprep.kernels.unicode_tables import SCRIPTS
 from dataprep.kernels.word_lists import WordLists, unit_hashes, word_lists
 from dataprep.locales import LOCALES, UNDETERMINED
 
-# ISO 15924 code of a locale → the scripts of its letters, as kernels name them.
-_SCRIPTS: Final = {
-    "Arab": ("Arabic",), "Armn": ("Armenian",), "Beng": ("Bengali",), "Cyrl": ("Cyrillic",), "Deva": ("Devanagari",),
-    "Ethi": ("Ethiopic",), "Geor": ("Georgian",), "Grek": ("Greek",), "Gujr": ("Gujarati",), "Hans": ("Han",),
-    "Hant": ("Han",), "Hebr": ("Hebrew",), "Jpan": ("Han", "Kana"), "Khmr": ("Khmer",), "Kore": ("Hangul", "Han"),
-    "Laoo": ("Lao",), "Latn": ("Latin",), "Mlym": ("Other Indic",), "Knda": ("Other Indic",),
-    "Guru": ("Other Indic",), "Orya": ("Other Indic",), "Sinh": ("Other Indic",), "Mymr": ("Myanmar",),
-    "Taml": ("Tamil",), "Telu": ("Telugu",), "Thai": ("Thai",),
-}  # fmt: skip
-_ALSO: Final = {"sr": ("Latin",)}  # written in both scripts
+_HAN_KANA: Final = frozenset({"Hans", "Hant", "Jpan"})  # ISO 15924
 # Characters that a listed phrase must have at least in a script without spaces.
 _LEAST_HAN_KANA: Final = 2
 _LEAST_SOUTH_EAST_ASIAN: Final = 3
@@ -132,8 +122,7 @@ def read_words(locale: str, path: str) -> tuple[str, ...]:
     row = LOCALES.get(locale)
     if row is None or row.unit == "word":
         return tuple(entries)
-    is_han_kana = "Han" in _SCRIPTS.get(row.script, ())
-    least = _LEAST_HAN_KANA if is_han_kana else _LEAST_SOUTH_EAST_ASIAN
+    least = _LEAST_HAN_KANA if row.script in _HAN_KANA else _LEAST_SOUTH_EAST_ASIAN
     sizes = [len(units) for units in unit_hashes(entries)]
     return tuple(
         entry for entry, size in zip(entries, sizes, strict=True) if size >= least or entry.isascii()
@@ -147,12 +136,6 @@ def kernel_lists(lists: Lists) -> WordLists:
         list(LOCALES),
         stop_words=dict(lists.stop_words),
         phrases={locale: read_words(locale, path) for locale, path in lists.words},
-        scripts={
-            row.code: [
-                SCRIPTS.index(name) for name in (*_SCRIPTS.get(row.script, ()), *_ALSO.get(row.code, ()))
-            ]
-            for row in LOCALES.values()
-        },
     )
 
 

@@ -50,14 +50,13 @@ from dataprep.kernels.tokenise import (
     word_hashes,
 )
 from dataprep.kernels.unicode_tables import tables
-from dataprep.kernels.word_lists import NONE, WordLists, phrases, script_letters, stop_words, word_lists
+from dataprep.kernels.word_lists import NONE, WordLists, phrases, stop_words, word_lists
 
 # Signals that depend on the locale's lists, in the order of `_of_locale`; counts first.
 LOCALE_SIGNALS: Final = (
     "num_stop_words",  # different stop words of the locale that the text has
     "num_listed_words",  # occurrences of the words and phrases of the locale's word list
     "stop_word_fraction",  # occurrences of stop words / units
-    "expected_script_fraction",  # letters and marks of the locale's scripts / of any script
 )
 
 
@@ -116,7 +115,7 @@ def _annotate(
     scratch = allocate(longest)
     shingles, collapsed = np.empty(longest + 1, np.uint64), np.empty(longest + 1, np.uint8)
     bins = np.empty(bands * rows, np.uint64)
-    listed, listed_shares = np.zeros((2, documents), np.int64), np.zeros((2, documents), np.float32)
+    listed, listed_shares = np.zeros((2, documents), np.int64), np.zeros(documents, np.float32)
     for document in range(documents):
         start, end = offsets[document], offsets[document + 1]
         scripts[document], lorem[document] = measure(
@@ -158,9 +157,7 @@ def _of_locale(
     different, times = stop_words(scratch.units, num_units, lists, number)
     counts[0, document] = different
     counts[1, document] = phrases(scratch.units, num_units, lists, number)
-    shares[0, document] = times / num_units if num_units else 0.0
-    expected, letters = script_letters(scratch.scripts, lists, number)
-    shares[1, document] = expected / letters if letters else 0.0
+    shares[document] = times / num_units if num_units else 0.0
 
 
 def annotate_batch(
@@ -184,7 +181,7 @@ def annotate_batch(
         num_bands: LSH bands.
         rows_per_band: bins per band; bands times rows must be in [1, sketch.MAX_BINS].
         seed: of the hash family, in [0, 2**64).
-        lists: stop words, listed phrases and scripts of some locales; null for none.
+        lists: stop words and listed phrases of some locales; null for none.
         list_numbers: int64[documents], the list of each document, -1 for none; null if none has one.
 
     Raises:
@@ -211,13 +208,13 @@ def annotate_batch(
         lists,
         list_numbers,
     )
-    of_locale: Signals = dict(zip(LOCALE_SIGNALS, (*listed, *listed_shares), strict=True))
+    of_locale: Signals = dict(zip(LOCALE_SIGNALS, (*listed, listed_shares), strict=True))
     return Annotated(named(integers, shares, scripts, lorem), contents, keys, sizes > 0, sizes, of_locale)
 
 
 @cache
 def _no_lists() -> WordLists:
-    return word_lists((), stop_words={}, phrases={}, scripts={})
+    return word_lists((), stop_words={}, phrases={})
 
 
 def hash_family() -> str:

@@ -1,4 +1,4 @@
-"""What a document's text has of lists that depend on its locale: stop words, listed words and phrases, its script.
+"""What a document's text has of lists that depend on its locale: stop words, listed words and phrases.
 
 A stop word is `length` units in a row: one where words exist and in Han and Kana, two in Thai, Lao, Khmer and Myanmar,
 whose single letters say nothing. A listed phrase is any number of units in a row, so words match as whole words in
@@ -20,12 +20,12 @@ from dataprep.kernels.compilation import integer, kernel
 from dataprep.kernels.mixing import POLYNOMIAL, mix
 from dataprep.kernels.repetition import table_size
 from dataprep.kernels.tokenise import word_hashes
-from dataprep.kernels.unicode_tables import NUM_SCRIPTS
 
 Texts = Sequence[str]
 
 MAX_STOP_WORDS: Final = 64  # per list: one bit each in the set of those a document has
 NONE: Final = -1
+_BITS_PER_PHRASE: Final = 8  # at least, and twice as many in a table that is half empty
 _ONE: Final = np.uint64(1)
 _KATAKANA: Final = "".join(map(chr, [*range(0x30A1, 0x30FB), *range(0x30FC, 0x3100), *range(0xFF66, 0xFF9E)]))
 
@@ -43,7 +43,9 @@ class WordLists(NamedTuple):
         units: uint64, hashes of all phrases' units.
         is_katakana: bool[P].
         katakana: uint64, ascending hashes of the Katakana units.
-        scripts: uint64[L], bit per script that the locale is written in; 0 where that is not known.
+        first_starts: int64[L + 1], words of each list's filter: a power of two of them, or none without phrases.
+        first_bits: uint64, bits that are set where the low bits of the hash of some phrase's first unit say: most units
+            of a text begin no phrase, and one bit tells.
     """
 
     stop_starts: Counts
@@ -55,7 +57,8 @@ class WordLists(NamedTuple):
     units: Hashes
     is_katakana: npt.NDArray[np.bool_]
     katakana: Hashes
-    scripts: Hashes
+    first_starts: Counts
+    first_bits: Hashes
 
 
 def unit_hashes(texts: Texts) -> list[Hashes]:
@@ -80,7 +83,6 @@ def word_lists(
     *,
     stop_words: Mapping[str, Texts],
     phrases: Mapping[str, Texts],
-    scripts: Mapping[str, Sequence[int]],
 ) -> WordLists:
     """The lists of some locales; a document's list is its locale's position in `locales`.
 
@@ -88,7 +90,6 @@ def word_lists(
         locales: the locales, each once.
         stop_words: per locale, up to MAX_STOP_WORDS stop words, all of one or all of two units.
         phrases: per locale, words and phrases of any number of units; those without any are left out.
-        scripts: per locale, indexes into `unicode_tables.SCRIPTS`.
 
     Raises:
         ValueError: a list of stop words is too long, or mixes one and two units.
@@ -102,12 +103,14 @@ def word_lists(
         stop_starts.append(stop_starts[-1] + len(list_keys))
     katakana = np.unique(np.concatenate(unit_hashes(list(_KATAKANA))))
     phrase_starts, sequences = [0], []
+    first_starts, first_bits = [0], [np.empty(0, np.uint64)]
     for locale in locales:
         found = {tuple(each.tolist()) for each in unit_hashes(list(phrases.get(locale, ()))) if len(each)}
         sequences += sorted(found, key=lambda units: (units[0], -len(units), units))
         phrase_starts.append(len(sequences))
+        first_bits.append(_first_bits([units[0] for units in found]))
+        first_starts.append(first_starts[-1] + len(first_bits[-1]))
     units = np.array([unit for sequence in sequences for unit in sequence], np.uint64)
-    masks = [sum(1 << script for script in scripts.get(locale, ())) for locale in locales]
     return WordLists(
         np.array(stop_starts, np.int64),
         np.concatenate(keys),
@@ -118,8 +121,21 @@ def word_lists(
         units,
         np.array([set(sequence) <= set(katakana.tolist()) for sequence in sequences], np.bool_),
         katakana,
-        np.array(masks, np.uint64),
+        np.array(first_starts, np.int64),
+        np.concatenate(first_bits),
     )
+
+
+def _first_bits(firsts: Sequence[int]) -> Hashes:
+    """The filter of one list: of its bits, one in sixteen at most is set."""
+    if not firsts:
+        return np.empty(0, np.uint64)
+    bits = table_size(_BITS_PER_PHRASE * len(firsts))
+    words = np.zeros(max(1, bits // 64), np.uint64)
+    for first in firsts:
+        bit = first & (64 * len(words) - 1)
+        words[bit >> 6] |= np.uint64(1 << (bit & 63))
+    return words
 
 
 def _stop_table(locale: str, words: Texts) -> tuple[int, Hashes, Counts]:
@@ -223,9 +239,15 @@ def phrases(units: Hashes, num_units: int, lists: WordLists, number: int) -> int
     low, high = lists.phrase_starts[number], lists.phrase_starts[number + 1]
     if low == high:
         return 0
+    bits = lists.first_bits[lists.first_starts[number] : lists.first_starts[number + 1]]
+    mask = np.uint64(64 * bits.size - 1)
     times, index = 0, 0
     while index < num_units:
         unit = units[index]
+        bit = unit & mask
+        if not (bits[integer(bit >> np.uint64(6))] >> (bit & np.uint64(63))) & _ONE:
+            index += 1
+            continue
         left, right = low, high
         while left < right:
             middle = (left + right) // 2
@@ -241,14 +263,3 @@ def phrases(units: Hashes, num_units: int, lists: WordLists, number: int) -> int
             times += 1
         index += max(size, 1)
     return times
-
-
-@kernel
-def script_letters(scripts: Counts, lists: WordLists, number: int) -> tuple[int, int]:
-    """Letters and marks of the locale's scripts, and of any script, in a document."""
-    expected, letters = 0, 0
-    for script in range(1, NUM_SCRIPTS):
-        letters += scripts[script]
-        if (lists.scripts[number] >> np.uint64(script)) & _ONE:
-            expected += scripts[script]
-    return expected, letters

@@ -220,7 +220,6 @@ def test_documents_have_the_promised_columns_and_types() -> None:
         "num_stop_words": "int64",
         "num_listed_words": "int64",
         "stop_word_fraction": "float",
-        "expected_script_fraction": "float",
         "perplexity": "float",
         "url_is_blocked": "bool",
     }

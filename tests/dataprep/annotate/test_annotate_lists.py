@@ -32,7 +32,7 @@ def columns(document: Document, **lists: Any) -> dict[str, Any]:
     """The columns of one document that lists decide."""
     settings = annotate_settings(config(thresholds="none", lists=lists))
     found = annotate_documents([document], source="s", file="f", part=0, first_row=0, settings=settings)
-    names = ("url_is_blocked", "num_listed_words", "num_stop_words", "expected_script_fraction", "perplexity")
+    names = ("url_is_blocked", "num_listed_words", "num_stop_words", "perplexity")
     return {name: found.documents.column(name)[0].as_py() for name in names}
 
 
@@ -46,26 +46,15 @@ def test_a_listed_word_is_counted_in_its_own_language_only(tmp_path: Path) -> No
     assert french["num_listed_words"] is None
 
 
-def test_without_lists_their_signals_are_null_and_the_script_is_known() -> None:
+def test_without_lists_their_signals_are_null() -> None:
     found = columns(Document("https://a.example/", "Ein gutes Wort.", "de"))
 
     assert found == {
         "url_is_blocked": None,
         "num_listed_words": None,
         "num_stop_words": None,
-        "expected_script_fraction": 1.0,
         "perplexity": None,
     }
-
-
-def test_a_locale_outside_the_table_has_no_script() -> None:
-    assert columns(Document("a", "jIyajbe'", "tlh"))["expected_script_fraction"] is None
-
-
-def test_serbian_is_at_home_in_two_scripts() -> None:
-    found = columns(Document("a", "Kuća na reci и мост", "sr"))
-
-    assert found["expected_script_fraction"] == 1.0
 
 
 def test_a_pattern_finds_the_files_that_are_there_under_any_code_of_the_locale(tmp_path: Path) -> None:

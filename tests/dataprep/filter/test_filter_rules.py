@@ -49,7 +49,6 @@ GOOD: Final[dict[str, Any]] = {
     "duplicate_10gram_char_fraction": 0.0,
     "url_is_blocked": False,
     "mojibake_fraction": 0.0,
-    "expected_script_fraction": 1.0,
     "alpha_unit_fraction": 1.0,
     "digit_fraction": 0.0,
     "punctuation_fraction": 0.0,
