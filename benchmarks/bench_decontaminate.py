@@ -3,6 +3,8 @@
     python -m benchmarks.bench_decontaminate planted
     python -m benchmarks.bench_decontaminate kernel
     MAGISTER_REALDATA=… python -m benchmarks.bench_decontaminate real
+    MAGISTER_REALDATA=… python -m benchmarks.bench_decontaminate leaks
+    MAGISTER_REALDATA=… python -m benchmarks.bench_decontaminate throughput
 
 `planted` makes items of one half of the sample sentences of 26 languages and pages by a Markov chain over the other
 half, plants the items in pages, and runs the pipeline up to the fates. `kernel` is the speed of `matching_runs` on one
@@ -12,6 +14,7 @@ set whose texts they hold.
 
 import argparse
 import json
+import os
 import random
 import re
 from collections import Counter, defaultdict
@@ -23,17 +26,28 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
 from benchmarks.bench_kernels import ALPHABETS, best_seconds, documents
-from benchmarks.common import machine_facts, markdown_table, publish, work_folder
+from benchmarks.common import (
+    machine_facts,
+    markdown_table,
+    module_command,
+    publish,
+    run_measured,
+    work_folder,
+)
 from dataprep.config import PrepareConfig, RulesConfig
+from dataprep.filter.evaluation_sets import read_sets
 from dataprep.kernels.arrow_buffers import Bytes, Offsets, buffers
+from dataprep.kernels.fused import warm_up
 from dataprep.kernels.overlap import OverlapIndex, build_index, item_units, matching_runs
 from dataprep.kernels.tokenise import word_hashes
 from dataprep.locales import LOCALES
 from dataprep.pipeline import FATES, Pipeline
 from dataprep.plan import plan_input
 from dataprep.sample.markov import Chain
+from dataprep.sample.scale import write_mc4
 from dataprep.sample.sentences import TOPICS, Sentences, load
 from jobs.config import load_config
 from jobs.spark import build_session
@@ -41,6 +55,10 @@ from jobs.spark import build_session
 SHORT_WORDS: Final = 8  # shorter items do not condemn by themselves
 CLEAN_PAGES: Final = 300  # per language
 PAGE_SENTENCES: Final = 12
+LEAKED_SETS: Final = ("massive-format", "massive-en", "hinglish-top")
+LEAKS: Final = 1_000  # of each set
+THROUGHPUT_BYTES: Final = 300_000_000
+NEWS: Final = "monolingual/derived_cc100_from_ntrex/*.txt.xz"
 NO_RULES: Final[dict[str, Any]] = dict.fromkeys(RulesConfig.model_fields) | {
     "drop_lorem_ipsum": False,
     "drop_blocked_urls": False,
@@ -289,9 +307,91 @@ def real(folder: Path) -> str:
     )
 
 
+def leaks(folder: Path) -> str:
+    """What is found of planted utterances, and what of the news is taken for one."""
+    root = os.environ["MAGISTER_REALDATA"]
+    sets = [each for each in REAL_SETS if each["name"] in LEAKED_SETS]
+    config = load_config("configs/dataprep/realdata.yaml", [f"run_dir={folder / 'run'}"], PrepareConfig)
+    values = config.model_dump() | {
+        "input_root": str(folder / "input"),
+        "sources": [
+            {"name": "planted", "format": "jsonl", "paths": ["planted.jsonl"], "language": "en"},
+            {"name": "news", "format": "cc100", "paths": [f"{root}/{NEWS}"]},
+        ],
+        "rules": NO_RULES,
+        "thresholds": "none",
+        "decontaminate": {
+            "sets": [each | {"paths": [f"{root}/{path}" for path in each["paths"]]} for each in sets]
+        },
+    }
+    config = PrepareConfig.model_validate(values)
+    clean, draw = pages("en", load()["en"], 1), random.Random(1)
+    records = []
+    for each in read_sets(config.decontaminate.sets, ""):
+        items = sorted(set(each.texts))
+        for number, item in enumerate(draw.sample(items, min(LEAKS, len(items)))):
+            is_short = num_words(item) < SHORT_WORDS
+            page = next(clean)
+            page.insert(draw.randint(2, 9), item)
+            kind = "alone, short" if is_short else "in a page"
+            text = other_spelling(item) if is_short and number % 2 else item if is_short else " ".join(page)
+            records.append({"id": f"{each.name}|{kind}|{number}", "text": text})
+    records += [{"id": f"none|clean|{number}", "text": " ".join(next(clean))} for number in range(LEAKS)]
+    (folder / "input").mkdir()
+    (folder / "input" / "planted.jsonl").write_text(
+        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    )
+    ran = run(config)
+    gone: Counter[tuple[str, str]] = Counter()
+    total: Counter[tuple[str, str]] = Counter()
+    for row in ran.fates:
+        name, kind = "none", "clean"
+        if row["source"] == "planted":
+            name, kind, _ = row["locator"].split("|")
+        elif row["source"] == "news":
+            kind = "news"
+        if row["drop_reason"] in (None, "contaminated"):
+            total[name, kind] += 1
+            gone[name, kind] += row["drop_reason"] is not None
+    return markdown_table(
+        ["set", "planted", "documents", "dropped"],
+        [[*key, f"{count:,}", f"{gone[key]:,}"] for key, count in sorted(total.items())],
+        text_columns=2,
+    )
+
+
+def throughput(folder: Path) -> str:
+    """Seconds of the whole pipeline, and of its stages, without evaluation sets and with them."""
+    root, corpus = os.environ["MAGISTER_REALDATA"], folder / "corpus"
+    write_mc4(str(corpus), total_bytes=THROUGHPUT_BYTES, seed=1, files=8)
+    warm_up()
+    sets = [each for each in REAL_SETS if each["name"] != "ntrex"]
+    decontaminate = {
+        "sets": [each | {"paths": [f"{root}/{path}" for path in each["paths"]]} for each in sets]
+    }
+    rows, whole = [], []
+    for name, settings in (("without", {}), ("with", {"decontaminate": decontaminate})):
+        run_dir, config = folder / name, folder / f"{name}.yaml"
+        source = {"name": "mc4", "format": "mc4", "paths": ["*.json.gz"]}
+        values = {"run_dir": str(run_dir), "input_root": str(corpus), "sources": [source], **settings}
+        config.write_text(yaml.safe_dump(values))
+        measured = run_measured(module_command("jobs.prepare", "--config", str(config)), {})
+        stages = {
+            each["stage"]: each["elapsed_s"]
+            for each in json.loads((run_dir / "run.json").read_text())["stages"]
+        }
+        whole.append(measured.wall_s)
+        took = f"{stages['decontaminate']:.1f}" if "decontaminate" in stages else ""
+        rows.append([name, f"{measured.wall_s:.1f}", took, f"{measured.peak_bytes / 1e9:.2f}"])
+    table = markdown_table(["sets", "whole run, s", "decontamination, s", "peak memory, GB"], rows)
+    return (
+        f"{table}\n\nWith ÷ without: {whole[1] / whole[0]:.2f}, of {THROUGHPUT_BYTES / 1e6:,.0f} MB of text."
+    )
+
+
 def main() -> None:
     """Print the table of one part."""
-    parts = {"planted": planted, "kernel": kernel, "real": real}
+    parts = {"planted": planted, "kernel": kernel, "real": real, "leaks": leaks, "throughput": throughput}
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

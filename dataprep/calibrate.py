@@ -17,7 +17,8 @@ what all have.
 
 **Stop words** are a locale's most frequent words (in scripts without spaces: characters, in Thai, Lao, Khmer and
 Myanmar pairs of them), by the geometric mean of their frequency in the sources: what only one source is about does not
-count.
+count. Where the written documents are few, they are of one kind, and so are their words: then stop words are counted,
+but reject nothing.
 """
 
 import hashlib
@@ -87,10 +88,12 @@ class Calibrated:
         return 1 if self.threshold.startswith("max_") else -1
 
 
-# Published thresholds of rules for written and spoken text only become looser; those on the shape of written lines and
+# Published thresholds of rules for written and spoken text only become looser, and those on repeated n-grams at once by
+# half: one story in forty repeats what somebody said; those on the shape of written lines and
 # those that nobody published may become stricter, down to what still suits lists of results, recipes and verse.
 CALIBRATED: Final = (
     Calibrated("min_language_score", s.LID_SCORE, 0.5, 0.2),
+    Calibrated("min_line_language_fraction", s.LINE_LANGUAGE_FRACTION, 0.5, 0.2),
     Calibrated("min_mean_word_length", "mean_word_length", 2.0, 1.2, units="word"),
     Calibrated("max_mean_word_length", "mean_word_length", 9.0, 30.0, units="word"),
     Calibrated("min_alpha_fraction", "alpha_fraction", 0.7, 0.4),
@@ -101,9 +104,9 @@ CALIBRATED: Final = (
     Calibrated("min_terminal_line_fraction", "terminal_line_fraction", 0.12, 0.05, written=True),
     Calibrated("max_short_line_fraction", "short_line_fraction", 0.6, 0.95, written=True, units="word"),
     Calibrated("max_newline_ratio", "newline_ratio", 0.035, 0.3, written=True),
-    Calibrated("max_duplicate_line_fraction", "duplicate_line_fraction", 0.2, 0.4, written=True),
+    Calibrated("max_duplicate_line_fraction", "duplicate_line_fraction", 0.3, 0.4, written=True),
     Calibrated("max_duplicate_line_char_fraction", "duplicate_line_char_fraction", 0.1, 0.3, written=True),
-    Calibrated("max_duplicate_paragraph_fraction", "duplicate_paragraph_fraction", 0.2, 0.4, written=True),
+    Calibrated("max_duplicate_paragraph_fraction", "duplicate_paragraph_fraction", 0.3, 0.4, written=True),
     Calibrated(
         "max_duplicate_paragraph_char_fraction", "duplicate_paragraph_char_fraction", 0.1, 0.3, written=True
     ),
@@ -115,7 +118,7 @@ CALIBRATED: Final = (
         Calibrated(
             f"max_duplicate_{n}gram_fraction",
             f"duplicate_{n}gram_char_fraction",
-            published,
+            1.5 * published,
             3 * published,
             units="word",
         )
@@ -123,9 +126,8 @@ CALIBRATED: Final = (
     ),
     # Where characters are units, runs of ten are compared with this threshold.
     Calibrated("max_duplicate_5gram_fraction", "duplicate_10gram_char_fraction", 0.15, 0.3, units="char"),
-    Calibrated("min_stop_words", "num_stop_words", 2, 1, log=True),
+    Calibrated("min_stop_words", "num_stop_words", 2, 0, log=True),
     Calibrated("min_stop_word_fraction", "stop_word_fraction", 1.0, 0.0, written=True, log=True),
-    Calibrated("min_script_fraction", s.SCRIPT_FRACTION, 0.6, 0.2),
     Calibrated("max_digit_fraction", "digit_fraction", 0.15, 0.4, written=True),
     Calibrated("max_punctuation_fraction", "punctuation_fraction", 0.08, 0.2, written=True),
     Calibrated("max_symbol_fraction", "symbol_fraction", 0.04, 0.2),
@@ -136,6 +138,7 @@ CALIBRATED: Final = (
     Calibrated("max_few_word_line_fraction", "few_word_line_fraction", 0.55, 0.8, written=True),
     Calibrated("max_policy_line_fraction", "policy_line_fraction", 0.3, 0.8, written=True),
 )
+_STOP_WORD_THRESHOLDS: Final = ("min_stop_words", "min_stop_word_fraction")
 _LEAST_SHARE: Final = 0.01  # added to a share whose logarithm is taken
 _MAX_OF_CENTRE: Final = (
     0.35  # where few documents, of one kind, make a locale's reference, dialogue or verse is far off
@@ -146,7 +149,7 @@ _COUNTS: Final = frozenset(
 _MAX_LISTS: Final = 0.2  # of a locale's documents; where more look like lists, its running text does
 _COLUMNS: Final = (
     s.SOURCE, s.LANGUAGE, s.LOCALE, s.FORM, s.DETECTED, s.DETECTED_SCORE, s.LID_SCORE, s.CONTENT_HASH, "perplexity",
-    s.SCRIPT_FRACTION, *(signal.name for signal in SIGNALS),
+    s.SCRIPT_FRACTION, s.LINE_LANGUAGE_FRACTION, *(signal.name for signal in SIGNALS),
 )  # fmt: skip
 
 
@@ -280,6 +283,9 @@ def calibrate(
     for each in CALIBRATED:
         for name, value in _threshold(good, each, settings).items():
             (by_unit if name in by_unit else by_locale)[name][each.threshold] = value
+    for locale in locales:
+        if written[locale] < settings.stop_word_rule_documents:
+            by_locale[locale] |= dict.fromkeys(_STOP_WORD_THRESHOLDS)
     for locale, bounds in perplexity_bounds(good).items():
         by_locale[locale] |= bounds
     return ThresholdsFile(

@@ -10,7 +10,7 @@ import json
 from math import isclose
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from dataprep.locales import LOCALES
 
@@ -665,12 +665,14 @@ class PrepareConfig(StrictConfig):
     language_id: LanguageIdConfig = LanguageIdConfig()
     lists: ListsConfig = ListsConfig()
     thresholds: str = Field(
-        default="none",
+        default="builtin",
         min_length=1,
         description="thresholds and stop words per locale: builtin, none, or a file that `make calibrate` made; what "
-        "differs from the defaults in `rules`, and rules_by_locale, come before it",
+        "rules and rules_by_locale say comes before it",
     )
-    rules: RulesConfig = RulesConfig()
+    rules: RulesConfig = (
+        RulesConfig()
+    )  # what is said here, null included, comes before the file; the rest does not
     rules_by_locale: dict[str, dict[str, float | bool | str | None]] = Field(
         default_factory=dict, description="per locale, thresholds that differ from `rules`"
     )
@@ -698,6 +700,11 @@ class PrepareConfig(StrictConfig):
         if unknown:
             raise ValueError(f"unknown locale(s) {', '.join(unknown)}; known: {' '.join(LOCALES)}")
         return sorted(set(locales))
+
+    @field_serializer("rules")
+    def _said_rules(self, rules: RulesConfig) -> dict[str, Any]:
+        """Only what is said: a default that were written down would be the user's word when it is read again."""
+        return rules.model_dump(exclude_unset=True)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -770,6 +777,9 @@ class CalibrationConfig(StrictConfig):
     stop_words: int = Field(default=48, ge=2, le=64, description="length of a list of stop words")
     stop_word_documents: int = Field(
         default=500, ge=10, description="documents per source they are taken from"
+    )
+    stop_word_rule_documents: int = Field(
+        default=100, ge=0, description="written documents from which on the rules on stop words reject"
     )
     min_stop_word_share: float = Field(
         default=0.1, gt=0, le=1, description="share of the documents of a source that must have a stop word"

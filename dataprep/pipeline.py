@@ -30,7 +30,7 @@ from dataprep.annotate.arrow_pass import AnnotateSettings
 from dataprep.annotate.language_id import builtin_model_path
 from dataprep.annotate.lists import NO_LISTS, resolve_lists
 from dataprep.annotate.task import TaskResult, run_read_task
-from dataprep.config import PrepareConfig, settings_sha256
+from dataprep.config import PrepareConfig, RulesConfig, settings_sha256
 from dataprep.dedup.deduplicate import Index, run_dedup
 from dataprep.dedup.index import Segment, segments_before
 from dataprep.dedup.lines import run_lines
@@ -448,6 +448,7 @@ def algorithm_settings(config: PrepareConfig) -> dict[str, Any]:
     )
     settings["lists"] = lists_settings(config)
     settings["thresholds"] = thresholds_sha256(config)
+    settings["default_rules"] = RulesConfig().model_dump()
     settings["language_id"]["model"] = files.file_sha256(config.language_id.model or builtin_model_path())
     if config.tokenizer.model is not None:
         settings["tokenizer"]["model"] = files.file_sha256(config.tokenizer.model)
@@ -519,7 +520,9 @@ def stage_settings(
         "lists": settings["lists"],
         "signature": {key: near[key] for key in ("num_bands", "rows_per_band", "seed", "signature")},
     }
-    rules = {key: settings[key] for key in ("locales", "rules", "rules_by_locale", "thresholds")}
+    rules = {
+        key: settings[key] for key in ("locales", "default_rules", "rules", "rules_by_locale", "thresholds")
+    }
     rules["dropped_private_data"] = config.normalise.private_data_with("drop")
     dedup = {
         "annotate": annotate,

@@ -45,6 +45,7 @@ Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int32]  # positions in `_Loaded.codes`
 
 _PREFIX: Final = "__label__"
+_WORD_SPACE: Final = "\u1361".encode()
 _TOP_K: Final = 8  # enough that a declared language which is plausible at all is among them
 _TOP_KEPT: Final = 3
 _SCORE_DECIMALS: Final = 4
@@ -291,7 +292,8 @@ def identify(
     """
     found = _loaded(settings.model)
     factors = _factors(settings.model, settings.prior_correction)
-    labelled = label_lines(found.model, factors, data, offsets_N1, max_bytes=settings.max_bytes, k=_TOP_K)
+    spaced = _with_spaces(data)
+    labelled = label_lines(found.model, factors, spaced, offsets_N1, max_bytes=settings.max_bytes, k=_TOP_K)
     # The model has an opinion on a line of digits too: that of an empty line.
     silent_N = ~_has_letters(data, offsets_N1)
     labelled.labels_NK[silent_N], labelled.line_labels_NM[silent_N] = -1, -1
@@ -340,6 +342,14 @@ def identify(
         **_script_columns(found, cues, group_N, locale_N, best_N, declared_N),
     }
     return Languages(detected, detected_score_N, declared_score_N, locales, columns)
+
+
+def _with_spaces(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The text with spaces for Ethiopic word spaces: the model splits words at white space, and knows no other."""
+    text = data.tobytes()
+    if _WORD_SPACE not in text:
+        return data
+    return np.frombuffer(text.replace(_WORD_SPACE, b" " * len(_WORD_SPACE)), np.uint8)
 
 
 def _has_letters(data: npt.NDArray[np.uint8], offsets_N1: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -2,8 +2,8 @@
 
 A thresholds file holds what `make calibrate` computed from reference corpora (see calibrate.py): per locale the
 thresholds, the documents they rest on, and the locale's stop words. `thresholds: builtin` is the file shipped in this
-folder, `none` none at all, anything else a path. A setting of `rules` that differs from its default is the user's word
-and counts for every locale; what is as the defaults have it leaves the file its say.
+folder, `none` none at all, anything else a path. What a configuration says in `rules` is the user's word and counts for
+every locale, null included; what it does not say leaves the file its say.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,9 +24,8 @@ from dataprep.locales import LOCALES
 SCHEMA_VERSION: Final = 1
 BUILTIN: Final = "builtin"
 NONE: Final = "none"
-LANGUAGE_THRESHOLDS: Final = (
-    "min_language_score",
-)  # only hold for the language identification they come from
+# These only hold for the language identification they come from.
+LANGUAGE_THRESHOLDS: Final = ("min_language_score", "min_line_language_fraction")
 Origin = Literal["default", "file", "rules", "rules_by_locale"]
 Value = float | bool | str | None
 
@@ -189,8 +188,7 @@ def in_force(config: PrepareConfig) -> dict[str, InForce]:
         ThresholdsError: the thresholds file cannot be used.
     """
     file = load_thresholds(config.thresholds)
-    defaults, asked = RulesConfig().model_dump(), config.rules.model_dump()
-    wanted = {name: value for name, value in asked.items() if value != defaults[name]}
+    defaults, wanted = RulesConfig().model_dump(), config.rules.model_dump(exclude_unset=True)
     other_scores = file is not None and file.language_identification != identification_digest(
         config.language_id
     )

@@ -143,6 +143,16 @@ def test_thresholds_stay_within_their_guards_and_name_their_documents() -> None:
     RulesConfig.model_validate(german.thresholds)
 
 
+def test_stop_words_reject_only_where_there_are_enough_written_documents() -> None:
+    few = made(reference(), min_stop_word_share=0.3).locales["de"]
+    enough = made(reference(), min_stop_word_share=0.3, stop_word_rule_documents=12).locales["de"]
+
+    assert few.stop_words == enough.stop_words != []
+    assert (few.thresholds["min_stop_words"], few.thresholds["min_stop_word_fraction"]) == (None, None)
+    assert enough.thresholds["min_stop_words"] is not None
+    assert enough.thresholds["min_stop_word_fraction"] is not None
+
+
 def test_the_result_does_not_depend_on_the_order_of_the_documents() -> None:
     table = reference()
 

@@ -213,6 +213,16 @@ def test_lines_in_another_language_are_counted_by_their_bytes() -> None:
     assert values(found, "second_language_fraction") == pytest.approx([0.0, 0.5, 1.0], abs=0.13)
 
 
+def test_ethiopic_word_spaces_part_words_as_blanks_do() -> None:
+    line = "ሐኪሙ በሽተኛውን በጥንቃቄ መረመረና መድኃኒት አዘዘለት።"
+
+    found = languages_of([line, line.replace(" ", "፡")], ["am", "am"])
+
+    assert values(found, "line_language_fraction") == [1.0, 1.0]
+    assert found.detected == ["am", "am"]
+    assert found.detected_score[1] == pytest.approx(found.detected_score[0], abs=0.01)
+
+
 def test_lines_in_a_close_language_count_for_the_documents() -> None:
     # Croatian names its relatives in `Locale.close`; Czech and Slovak are only of one group.
     pages = [

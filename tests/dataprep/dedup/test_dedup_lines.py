@@ -50,6 +50,7 @@ def prepare_config(**settings: Any) -> PrepareConfig:
             {"name": "notes", "format": "jsonl", "paths": ["x"], "priority": 0},
         ],
         "rules": NO_RULES,
+        "thresholds": "none",
         "line_dedup": ALONE,
     }
     return PrepareConfig.model_validate(values | settings)

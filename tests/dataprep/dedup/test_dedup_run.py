@@ -47,7 +47,9 @@ def run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         {"name": name, "format": "jsonl", "paths": ["*"], "priority": priority}
         for priority, name in enumerate(("wiki", "news", "web"))
     ]
-    config = PrepareConfig.model_validate({"run_dir": str(folder), "sources": sources, "rules": OFF})
+    config = PrepareConfig.model_validate(
+        {"run_dir": str(folder), "sources": sources, "rules": OFF, "thresholds": "none"}
+    )
     return folder, run_dedup(lambda: spark, config, str(folder), documents=len(TEXTS), partitions=3)
 
 

@@ -158,6 +158,7 @@ def run(spark: SparkSession, root: Path, **decontaminate: Any) -> Run:
             "input_root": str(root),
             "sources": [{"name": "notes", "format": "jsonl", "paths": ["notes-*.jsonl"], "language": "en"}],
             "rules": NO_RULES,
+            "thresholds": "none",
             "decontaminate": {"rules": {"max_documents": 3}} | decontaminate,
         }
     )

@@ -69,8 +69,20 @@ def test_a_later_word_comes_before_an_earlier_one(tmp_path: Path) -> None:
     assert german.documents == 12
 
 
-def test_a_setting_that_is_as_the_defaults_have_it_leaves_the_file_its_say(tmp_path: Path) -> None:
-    settings = config(written(tmp_path), rules={"min_words": 20})
+def test_what_rules_say_counts_even_as_the_defaults_have_it_and_nothing_else_does(tmp_path: Path) -> None:
+    settings = config(written(tmp_path), rules={"min_words": 20, "max_digit_fraction": None})
+
+    again = PrepareConfig.model_validate(settings.model_dump())
+
+    assert settings.model_dump()["rules"] == {"min_words": 20, "max_digit_fraction": None}
+    for found in (in_force(settings)["de"], in_force(again)["de"]):
+        assert (found.rules.min_words, found.rules.max_digit_fraction) == (20, None)
+        assert found.origins["max_digit_fraction"] == "rules"
+        assert found.origins["min_alpha_fraction"] == "default"
+
+
+def test_a_configuration_without_rules_leaves_the_file_its_say(tmp_path: Path) -> None:
+    settings = config(written(tmp_path))
 
     again = PrepareConfig.model_validate(settings.model_dump())
 
