@@ -645,6 +645,30 @@ class EngineConfig(StrictConfig):
     spark: dict[str, str] = Field(default_factory=dict, description="further spark.* settings, as they are")
 
 
+class ReportConfig(StrictConfig):
+    """When the report raises an alarm. Nothing here changes what a run keeps."""
+
+    max_lost_fraction: float = Field(
+        default=0.5, ge=0, le=1, description="records that a source or locale may lose"
+    )
+    max_cluster_fraction: float = Field(
+        default=0.02, ge=0, le=1, description="of the documents compared, in one group of duplicates"
+    )
+    min_precision: float = Field(
+        default=0.99,
+        ge=0,
+        le=1,
+        description="of near-duplicate removals; verified ones must all be right",
+    )
+    max_quarantined_fraction: float = Field(
+        default=0.05, ge=0, le=1, description="records of a source that cannot be read"
+    )
+    min_documents: int = Field(
+        default=100, ge=1, description="smaller sources, locales and runs raise no alarm"
+    )
+    fail_on_alarm: bool = Field(default=False, description="`make prepare` ends with exit code 4")
+
+
 class PrepareConfig(StrictConfig):
     """One run of the data pipeline."""
 
@@ -682,6 +706,7 @@ class PrepareConfig(StrictConfig):
     balance: BalanceConfig = BalanceConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     shards: ShardsConfig = ShardsConfig()
+    report: ReportConfig = ReportConfig()
     engine: EngineConfig = EngineConfig()
     removals: list[str] = Field(
         default_factory=list,

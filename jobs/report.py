@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataprep import files
 from dataprep.config import PrepareConfig
 from jobs.config import load_config
-from jobs.run import RunFolderError, exit_with_message, parse, report
+from jobs.run import AlarmError, RunFolderError, alarm_count, exit_with_message, parse, report
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,9 +23,12 @@ def _report(config: PrepareConfig, *, dry_run: bool) -> None:
         raise RunFolderError(
             f"{config.run_dir} holds no finished run; run make prepare with this configuration first."
         )
-    if not dry_run:
-        report(config.run_dir)
+    raised = [] if dry_run else report(config.run_dir, config.report)
     print(files.join(config.run_dir, "report", "index.html"), file=sys.stderr)
+    for sentence in raised:
+        print(f"alarm: {sentence}", file=sys.stderr)
+    if raised and config.report.fail_on_alarm:
+        raise AlarmError(f"the report raises {alarm_count(raised)}; look at it first.")
 
 
 if __name__ == "__main__":

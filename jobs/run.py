@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 
 from dataprep import files
 from dataprep.annotate import language_id, minhash, perplexity
-from dataprep.config import PrepareConfig
+from dataprep.config import PrepareConfig, ReportConfig
 from dataprep.dedup.deduplicate import without_spark
 from dataprep.encryption import ACCESS_LOG
 from dataprep.filter.evaluation_sets import read_sets
@@ -47,11 +47,16 @@ from jobs.spark import build_session, local_cores, spark_master
 
 BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
 UNBALANCED: Final = 3  # exit code: documents were lost; the shards must not be used
+ALARM: Final = 4  # exit code: the run is finished, and its report raises an alarm
 FAILED: Final = 1
 
 
 class RunFolderError(ValueError):
     """The run folder cannot be used."""
+
+
+class AlarmError(Exception):
+    """The report raises an alarm, and the settings ask for an exit code then; the message counts them."""
 
 
 def parse(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -79,6 +84,8 @@ def exit_with_message(work: Callable[[], None]) -> None:
         work()
     except LedgerError as error:
         _fail(error, UNBALANCED)
+    except AlarmError as error:
+        _fail(error, ALARM)
     except PySparkException as error:
         # The last line names the error; the traceback of a worker above it helps only who has the code open.
         last = (str(error).strip() or type(error).__name__).splitlines()[-1]
@@ -150,20 +157,38 @@ def run_stages(name: str, config: PrepareConfig, last: Stage, *, dry_run: bool) 
         finally:
             progress.close()  # it asks the session for its tasks
             start.stop()
+        raised: list[str] = []
         if last == SHARDS:
-            report(config.run_dir)
+            raised = report(config.run_dir, config.report)
             progress.say(f"shards     {files.join(config.run_dir, 'shards')}")
             progress.say(f"report     {files.join(config.run_dir, 'report', 'index.html')}")
+            for sentence in raised:
+                progress.say(f"alarm      {sentence}")
+    if raised and config.report.fail_on_alarm:
+        raise AlarmError(
+            f"the run is finished, but its report raises {alarm_count(raised)}; look at it first."
+        )
     return config
 
 
-def report(run_dir: str) -> None:
-    """Write the report of a finished run."""
+def alarm_count(raised: Sequence[str]) -> str:
+    """How many alarms, in words."""
+    return f"{len(raised)} {'alarm' if len(raised) == 1 else 'alarms'}"
+
+
+def report(run_dir: str, settings: ReportConfig | None = None) -> list[str]:
+    """Write the report of a finished run; the sentences of its alarms.
+
+    Args:
+        run_dir: the run folder.
+        settings: what raises an alarm; null: as the run was told.
+    """
     from dataprep.report.write import (
         write_report,
     )  # draws plots: the longest import of all, and the last to be needed
 
-    write_report(run_dir, {**EXPLANATIONS, **MALFORMED_REASONS})
+    written = write_report(run_dir, {**EXPLANATIONS, **MALFORMED_REASONS}, settings)
+    return [alarm["sentence"] for alarm in written["alarms"]["raised"]]
 
 
 class _Start:

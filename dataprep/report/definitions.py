@@ -28,6 +28,17 @@ def _under(path: str, definitions: dict[str, str]) -> dict[str, str]:
     return {f"{path}.{name}": sentence for name, sentence in definitions.items()}
 
 
+_PRECISION: Final = {
+    "compared": "Removals of the sample that were compared again.",
+    "precision": (
+        "Share of removals whose texts, compared again, are as similar as the settings ask; each weighs as many "
+        "removals as it stands for. Null: none was compared."
+    ),
+    "lower": "Lower end of the 95 % interval: Wilson's score interval for the sample's effective size.",
+    "upper": "Upper end of the 95 % interval.",
+}
+
+
 DEFINITIONS: Final[dict[str, str]] = {
     "schema_version": "Version of this file's layout.",
     "definitions": "What each section and number means, by its path; list positions are left out.",
@@ -54,6 +65,25 @@ DEFINITIONS: Final[dict[str, str]] = {
     "verdict.checks.failures.entry": "What the pair counts.",
     "verdict.checks.failures.expected": "What the number should be.",
     "verdict.checks.failures.found": "What it is.",
+    "alarms": "What to look at before believing the run.",
+    "alarms.settings": "What raises an alarm: `report` of the configuration.",
+    **_under(
+        "alarms.settings",
+        {
+            "max_lost_fraction": "Part of its records that a source or locale may lose; losses asked for do not count.",
+            "max_cluster_fraction": "Part of the documents compared that one group of duplicates may hold.",
+            "min_precision": "Precision that the interval must reach; of verified removals not one may be wrong.",
+            "max_quarantined_fraction": "Part of a source's records that may be unreadable.",
+            "min_documents": "Smaller sources, locales and runs raise no alarm.",
+            "fail_on_alarm": "Whether an alarm makes `make prepare` end with exit code 4.",
+        },
+    ),
+    "alarms.raised": "The alarms.",
+    "alarms.raised.alarm": "lost, cluster, precision or quarantine.",
+    "alarms.raised.subject": "What it is about.",
+    "alarms.raised.value": "The share that was found.",
+    "alarms.raised.bound": "The share that is allowed or asked for.",
+    "alarms.raised.sentence": "Both in words.",
     "inputs": "What the readers found, per source.",
     "inputs.files": "Input files named in the ledger.",
     "inputs.read": _FATE["read"],
@@ -145,6 +175,43 @@ DEFINITIONS: Final[dict[str, str]] = {
     "duplicates.cluster_sizes.largest": "Largest size of the range, in documents.",
     "duplicates.cluster_sizes.clusters": "Groups of a size in the range.",
     "duplicates.cluster_sizes.documents": "Documents in these groups.",
+    "duplicates.largest_group": "Documents in the largest of these groups; null without any.",
+    "precision": (
+        "A sample of removed near duplicates, compared again with what stays in their place: from their texts, by "
+        "plain code that has no part in the removal. Drawn by the hashes of their ids, from every language and pair "
+        "of sources."
+    ),
+    "precision.removals": "Near duplicates removed in the run: what the sample stands for.",
+    "precision.not_read": (
+        "Removals of the sample that were not compared: what stays is in an earlier run, the texts are too long, or "
+        "they were emptied on request."
+    ),
+    **_under("precision", _PRECISION),
+    "precision.wrong": "Removals of the sample that are not similar enough.",
+    "precision.largest_deviation": "Largest difference between the similarity on record and the one counted again.",
+    **{
+        path: text
+        for table, what in (
+            ("by_locale", "language"),
+            ("by_sources", "source, and source of what stays"),
+            ("by_cluster_size", "size of the group of duplicates"),
+            ("by_bands", "number of bands that agree"),
+        )
+        for path, text in {
+            f"precision.{table}": f"The same by {what}.",
+            f"precision.{table}.group": f"The {what}.",
+            f"precision.{table}.removals": "Removals that the sampled ones stand for, estimated.",
+            **_under(f"precision.{table}", _PRECISION),
+        }.items()
+    },
+    "precision.wrong_examples": "The first removals of the sample that are not similar enough.",
+    "precision.wrong_examples.doc_id": "Content address of the removed document.",
+    "precision.wrong_examples.kept_doc_id": "Content address of the document that stays.",
+    "precision.wrong_examples.locale": "Locale of the removed document.",
+    "precision.wrong_examples.recorded": "Similarity on record; null without verification.",
+    "precision.wrong_examples.recounted": "Similarity counted again.",
+    "precision.wrong_examples.excerpt": "Beginning of the removed text.",
+    "precision.wrong_examples.kept_excerpt": "Beginning of the text that stays.",
     "duplicates.overlap": "Removed documents by their source and by the source of the document kept in their place.",
     "duplicates.overlap.removed_source": "Source of the removed documents.",
     "duplicates.overlap.kept_source": "Source of the documents kept in their place.",

@@ -10,11 +10,15 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import yaml
 
 from dataprep import files
+from dataprep.config import ReportConfig
 from dataprep.locales import LOCALES
+from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
 from dataprep.report.definitions import DEFINITIONS
+from dataprep.report.precision import Bounds, measured_precision
 from dataprep.report.settings import public_settings
 from dataprep.report.text import clip
 from dataprep.schema import CONTAMINATED, SCHEMA_VERSION
@@ -73,7 +77,11 @@ class _Inputs:
                 yield from pq.ParquetFile(opened).iter_batches(batch_size=BATCH_ROWS, columns=list(columns))
 
 
-def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+def build_report(
+    run_dir: str,
+    explanations: Mapping[str, str] = MappingProxyType({}),
+    settings: ReportConfig | None = None,
+) -> dict[str, Any]:
     """The whole report as JSON values: counts are documents or records, fractions lie in [0, 1].
 
     Reads the run folder and nothing else. Files other than `ledger.json` may be missing; their names are in
@@ -83,6 +91,7 @@ def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
     Args:
         run_dir: the run folder, a path or an fsspec URL.
         explanations: drop or quarantine reason → one sentence that says what it means.
+        settings: what raises an alarm; null: as the run's own `config.yaml` says.
 
     Raises:
         ReportError: the folder has no ledger, or one of another schema version.
@@ -121,6 +130,7 @@ def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
         "thresholds": _thresholds(counts["fates"].get("thresholds", {})),
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
+        "precision": _precision(run_dir, counts["dedup"]),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
@@ -130,7 +140,12 @@ def build_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
         "timings": _timings(run, stages.values()),
         "settings": {"yaml": public_settings(inputs.text("config.yaml"))},
     }
-    return report | {"missing_inputs": sorted(inputs.missing)}
+    if settings is None:
+        said = yaml.safe_load(inputs.text("config.yaml")) or {}
+        settings = ReportConfig.model_validate(said.get("report", {}))
+    raised = alarms(report, ledger, settings)
+    report["alarms"] = {"settings": settings.model_dump(), "raised": raised}
+    return report | {"missing_inputs": sorted(set(inputs.missing))}
 
 
 def locale_name(code: str) -> str:
@@ -273,6 +288,16 @@ def _candidates(counts: Row) -> Row:
     }
 
 
+def _precision(run_dir: str, counts: Row) -> Row:
+    if not counts:
+        return measured_precision(run_dir, Bounds(1.0, None))
+    bounds = Bounds(counts["min_jaccard"], counts.get("min_containment"))
+    found = measured_precision(run_dir, bounds, own_segment=counts.get("earlier_segments", 0))
+    for example in found["wrong_examples"]:
+        example |= {name: clip(example[name], MAX_EXCERPT_CHARS) for name in ("excerpt", "kept_excerpt")}
+    return found
+
+
 def _duplicates(counts: Row) -> Row:
     return {
         **{name: counts.get(name) for name in _DEDUP_COUNTS},
@@ -285,6 +310,7 @@ def _duplicates(counts: Row) -> Row:
             for lower, pairs in sorted(counts.get("jaccard_histogram", []))
         ],
         "cluster_sizes": _cluster_sizes(counts.get("cluster_sizes", [])),
+        "largest_group": max((size for size, _ in counts.get("cluster_sizes", [])), default=None),
         "overlap": [
             {"removed_source": removed, "kept_source": kept, "rule": rule, "documents": n}
             for removed, kept, rule, n in sorted(counts.get("overlap", []))

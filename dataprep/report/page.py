@@ -366,6 +366,32 @@ def _duplicate_tables(report: Row) -> dict[str, Table | None]:
     }
 
 
+def _precision_tables(report: Row) -> dict[str, Table | None]:
+    """One table per grouping of the measured precision."""
+    return {
+        f"precision_{name}": _table(
+            f"precision-{name.replace('_', '-')}",
+            f"Measured precision by {what}",
+            report["precision"][f"by_{name}"],
+            f"precision.by_{name}",
+            [
+                ("group", heading, None),
+                ("removals", "Removals, estimated", integer),
+                ("compared", "Compared", integer),
+                ("precision", "Precision", percent),
+                ("lower", "from", percent),
+                ("upper", "to", percent),
+            ],
+        )
+        for name, heading, what in (
+            ("locale", "Language", "language"),
+            ("sources", "Source → source of what stays", "sources"),
+            ("cluster_size", "Documents in the group", "size of the group"),
+            ("bands", "Bands that agree", "bands that agree"),
+        )
+    }
+
+
 def _tables(report: Row) -> dict[str, Table | None]:
     return {
         "sources": _table(
@@ -415,6 +441,7 @@ def _tables(report: Row) -> dict[str, Table | None]:
             [("locale", "Locale", None), ("bucket", "Bucket", None), ("documents", "Documents", integer)],
         ),
         **_duplicate_tables(report),
+        **_precision_tables(report),
         "lines": _table(
             "lines-by-source",
             "Lines of the documents that took part, per source",

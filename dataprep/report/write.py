@@ -5,11 +5,16 @@ from types import MappingProxyType
 from typing import Any
 
 from dataprep import files
+from dataprep.config import ReportConfig
 from dataprep.report.numbers import build_report
 from dataprep.report.page import render
 
 
-def write_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+def write_report(
+    run_dir: str,
+    explanations: Mapping[str, str] = MappingProxyType({}),
+    settings: ReportConfig | None = None,
+) -> dict[str, Any]:
     """The report, after writing it to `report/report.json` and `report/index.html`, each atomically.
 
     Equal run folders give equal bytes.
@@ -17,11 +22,12 @@ def write_report(run_dir: str, explanations: Mapping[str, str] = MappingProxyTyp
     Args:
         run_dir: the run folder, a path or an fsspec URL.
         explanations: drop or quarantine reason → one sentence that says what it means.
+        settings: what raises an alarm; null: as the run's own `config.yaml` says.
 
     Raises:
         ReportError: the folder has no ledger, or one of another schema version.
     """
-    report = build_report(run_dir, explanations)
+    report = build_report(run_dir, explanations, settings)
     page = render(report)
     files.write_json(files.join(run_dir, "report", "report.json"), report)
     html = files.AtomicFile(files.join(run_dir, "report", "index.html"))

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from report_helpers import REMOVALS, TEXTS, write_removals
 
 from dataprep.report.numbers import build_report
 from dataprep.report.page import render
@@ -378,6 +379,7 @@ def write_run(folder: Path) -> None:
     _write_json(folder, _stage("fates", 1.0, fates), "fates", "_stage.json")
     _write_json(folder, _stage("shards", 101.6, {}), "shards", "_stage.json")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    write_removals(folder, TEXTS, REMOVALS)
     write_rows(EXAMPLES[:6], EXAMPLE_SCHEMA, folder / "rejected_sample" / "part-0.parquet")
     write_rows(EXAMPLES[6:], EXAMPLE_SCHEMA, folder / "rejected_sample" / "part-1.parquet")
     write_rows(QUARANTINED[:2], QUARANTINE_SCHEMA, folder / "quarantine" / "part-0.parquet")

@@ -184,7 +184,7 @@ def test_each_table_has_a_caption_and_each_heading_a_definition(html: str) -> No
     headings = [
         attributes for tag, attributes in page.elements if tag == "th" and attributes.get("scope") == "col"
     ]
-    assert page.count("table") == page.count("caption") == 21
+    assert page.count("table") == page.count("caption") == 25
     assert all(attributes.get("title") for attributes in headings)
     assert all(attributes.get("scope") in {"row", "col"} for tag, attributes in page.elements if tag == "th")
 
@@ -195,7 +195,7 @@ def test_keyboard_reaches_the_content_and_the_scrolling_tables(html: str) -> Non
     regions = [attributes for _, attributes in page.elements if attributes.get("role") == "region"]
     first_link = next(attributes for tag, attributes in page.elements if tag == "a")
     assert first_link == {"class": "skip", "href": "#content"}
-    assert len(regions) == 21
+    assert len(regions) == 25
     assert all(attributes["tabindex"] == "0" and attributes["aria-labelledby"] for attributes in regions)
 
 
@@ -314,3 +314,13 @@ def test_thresholds_in_force_are_shown_with_their_origin(html: str) -> None:
     assert "Computed from &lt;public&gt; texts." in html
     assert "off, rules_by_locale" in html
     assert re.search(r'data-value="0.25">0.25</td>', html)
+
+
+def test_alarms_stand_in_the_verdict_and_wrong_removals_beside_what_stays(html: str) -> None:
+    assert "<strong>⚠ 2 alarms</strong>" in html
+    assert (
+        "One group of duplicates holds 40 of the 1,830 documents compared (2.2 %), more than 2.0 %." in html
+    )
+    assert "1 are not similar enough: precision 50.0 %" in html
+    assert "similarity 0.000 counted again, 0.900 on record" in html
+    assert "&lt;i&gt;like&lt;/i&gt;" in html

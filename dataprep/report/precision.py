@@ -1,0 +1,235 @@
+"""Measured precision: removed near duplicates compared again with what stays in their place, from their texts.
+
+A sample of removals is drawn in two phases: many by a hash of their ids, so that the sample is the same in every
+report; of these a few hundred, from each language and pair of sources at least a few. Their texts are read from
+`documents/`, and similarity is counted on sets of strings in plain Python (`sample/reference.py`): nothing that removed
+them has a part in it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dataprep import files
+from dataprep import schema as s
+from dataprep.parts import part_number, rows_at, texts_at
+from dataprep.report.statistics import allocate, weighted_share
+from dataprep.sample.reference import shingles, similarity
+
+FIRST_PHASE: Final = 20_000
+PAIRS: Final = 400
+LEAST_PAIRS: Final = 5  # of each language and pair of sources
+MAX_TEXT_BYTES: Final = 200_000  # of a pair: longer texts are not compared, and counted
+NEAR: Final = ("near", "contained")
+_TOLERANCE: Final = 1e-9
+_COLUMNS: Final = (
+    s.DOC_ID, s.KEPT_DOC_ID, s.RULE, s.JACCARD, s.BANDS_MATCHED, s.CLUSTER_ID, s.PART, s.ROW, s.SOURCE, "kept_source",
+    "kept_segment",
+)  # fmt: skip
+_KEY: Final = "_key"
+_NUM_BYTES: Final = "num_bytes"
+_BATCH_ROWS: Final = 1 << 16
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a removal must reach.
+
+    Attributes:
+        min_jaccard: similarity.
+        min_containment: share of its shingles that the kept one has; null: not asked.
+    """
+
+    min_jaccard: float
+    min_containment: float | None
+
+
+def measured_precision(run_dir: str, bounds: Bounds, *, own_segment: int = 0) -> Row:
+    """The precision of near-duplicate removals of a run, whole and by group, with 95 % intervals.
+
+    Args:
+        run_dir: run folder; without decisions every number is null or 0 and every list empty.
+        bounds: of the run.
+        own_segment: number of the run in its signature index; what stays in other segments is not read.
+    """
+    removals, first = _first_phase(files.join(run_dir, "dedup", "decisions"))
+    drawn = _second_phase(_with_locales(first, files.join(run_dir, "fates")))
+    here = [row for row in drawn if row["kept_segment"] in (None, own_segment)]
+    pairs = _compared(here, run_dir, bounds)
+    scale = removals / len(first) if first else 0.0
+    for pair in pairs:
+        pair["weight"] *= scale
+    sizes = _cluster_sizes(run_dir, {pair[s.CLUSTER_ID] for pair in pairs})
+    return {
+        "removals": removals,
+        "not_read": len(drawn) - len(pairs),
+        **_estimate(pairs),
+        "wrong": sum(not pair["right"] for pair in pairs),
+        "largest_deviation": max(
+            (abs(pair["recounted"] - pair[s.JACCARD]) for pair in pairs if pair[s.JACCARD] is not None),
+            default=None,
+        ),
+        "by_locale": _by(pairs, lambda pair: pair[s.LOCALE]),
+        "by_sources": _by(pairs, lambda pair: f"{pair[s.SOURCE]} → {pair['kept_source']}"),
+        "by_cluster_size": _by(pairs, lambda pair: _size_range(sizes[pair[s.CLUSTER_ID]]), by_size=True),
+        "by_bands": _by(pairs, lambda pair: _bands_range(pair[s.BANDS_MATCHED]), by_size=True),
+        "wrong_examples": [_example(pair) for pair in pairs if not pair["right"]][:5],
+    }
+
+
+def _batches(folder: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    for path in files.list_files(folder, ".parquet"):
+        with files.open_binary(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(columns)):
+                yield pa.Table.from_batches([batch])
+
+
+def _first_phase(folder: str) -> tuple[int, list[Row]]:
+    """How many near duplicates were removed, and the FIRST_PHASE with the smallest hashes.
+
+    Ids are hashes; the keep rule orders by their first digits, so the last ones decide here.
+    """
+    number, held = 0, None
+    for table in _batches(folder, _COLUMNS):
+        near = table.filter(pc.is_in(table[s.RULE], pa.array(NEAR)))
+        number += near.num_rows
+        if not near.num_rows:
+            continue
+        near = near.append_column(_KEY, pc.utf8_slice_codeunits(near[s.DOC_ID], 16, 32))
+        joined = near if held is None else pa.concat_tables([held, near])
+        order = [(_KEY, "ascending"), (s.PART, "ascending"), (s.ROW, "ascending")]
+        held = joined.take(pc.select_k_unstable(joined, FIRST_PHASE, sort_keys=order))
+    return number, [] if held is None else held.to_pylist()
+
+
+def _with_locales(removals: list[Row], fates_dir: str) -> list[Row]:
+    places = [(row[s.PART], row[s.ROW]) for row in removals]
+    locales = rows_at(fates_dir, places, [s.LOCALE]) if removals else {}
+    return [row | {s.LOCALE: locales[row[s.PART], row[s.ROW]][s.LOCALE]} for row in removals]
+
+
+def _second_phase(removals: list[Row]) -> list[Row]:
+    """A few hundred of them, each with the number of the first phase's that it stands for."""
+    strata: dict[tuple[str, str, str], list[Row]] = {}
+    for row in removals:
+        strata.setdefault((row[s.LOCALE], row[s.SOURCE], row["kept_source"]), []).append(row)
+    ordered = [strata[key] for key in sorted(strata)]
+    drawn = []
+    for rows, size in zip(ordered, allocate([*map(len, ordered)], PAIRS, LEAST_PAIRS), strict=True):
+        drawn += [row | {"weight": len(rows) / size} for row in rows[:size]]
+    return drawn
+
+
+def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
+    """The pairs with their similarity counted again, without those whose texts are too long, or emptied on request."""
+    kept_at = _places_of({row[s.KEPT_DOC_ID] for row in drawn}, files.join(run_dir, "fates"))
+    documents_dir = files.join(run_dir, "documents")
+    paired = [
+        (row, (row[s.PART], row[s.ROW]), kept_at[row[s.KEPT_DOC_ID]])
+        for row in drawn
+        if row[s.KEPT_DOC_ID] in kept_at
+    ]
+    sizes = rows_at(documents_dir, [place for _, *places in paired for place in places], [_NUM_BYTES])
+    short = [
+        (row, one, other)
+        for row, one, other in paired
+        if sizes[one][_NUM_BYTES] + sizes[other][_NUM_BYTES] <= MAX_TEXT_BYTES
+    ]
+    texts = texts_at(documents_dir, [place for _, *places in short for place in places])
+    pairs = []
+    for row, one, other in short:
+        removed, kept = texts[one], texts[other]
+        if not removed or not kept:
+            continue
+        of_removed, of_kept = shingles(removed), shingles(kept)
+        recounted = similarity(of_removed, of_kept)
+        right = recounted >= bounds.min_jaccard - _TOLERANCE
+        if bounds.min_containment is not None and of_removed:
+            right |= len(of_removed & of_kept) / len(of_removed) >= bounds.min_containment - _TOLERANCE
+        pairs.append(row | {"recounted": recounted, "right": right, "texts": (removed, kept)})
+    return pairs
+
+
+def _places_of(doc_ids: set[str], fates_dir: str) -> dict[str, tuple[int, int]]:
+    """Part and row of documents; of equal ones, the first."""
+    wanted = pa.array(sorted(doc_ids), pa.string())
+    found: dict[str, tuple[int, int]] = {}
+    if not doc_ids:
+        return found
+    for path in files.list_files(fates_dir, ".parquet"):
+        part = part_number(path)
+        with files.open_binary(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=[s.DOC_ID, s.ROW]):
+                hits = batch.filter(pc.is_in(batch.column(s.DOC_ID), wanted))
+                for doc_id, row in zip(hits[s.DOC_ID].to_pylist(), hits[s.ROW].to_pylist(), strict=True):
+                    found.setdefault(doc_id, (part, row))
+    return found
+
+
+def _cluster_sizes(run_dir: str, cluster_ids: set[str]) -> Counter[str]:
+    """Documents of some clusters."""
+    sizes: Counter[str] = Counter()
+    wanted = pa.array(sorted(cluster_ids), pa.string())
+    for table in _batches(files.join(run_dir, "dedup", "clusters"), [s.CLUSTER_ID]):
+        for count in pc.value_counts(table[s.CLUSTER_ID].filter(pc.is_in(table[s.CLUSTER_ID], wanted))):
+            sizes[count["values"].as_py()] += count["counts"].as_py()
+    return sizes
+
+
+def _size_range(size: int) -> str:
+    return next(
+        (name for most, name in ((2, "2"), (4, "3–4"), (16, "5–16"), (128, "17–128")) if size <= most),
+        "over 128",
+    )
+
+
+def _bands_range(bands: int | None) -> str:
+    if bands is None:
+        return "not counted"
+    return next((name for most, name in ((1, "1"), (4, "2–4"), (10, "5–10")) if bands <= most), "over 10")
+
+
+def _estimate(pairs: Sequence[Row]) -> Row:
+    found = weighted_share([pair["right"] for pair in pairs], [pair["weight"] for pair in pairs])
+    return {
+        "compared": len(pairs),
+        "precision": found.estimate if found else None,
+        "lower": found.lower if found else None,
+        "upper": found.upper if found else None,
+    }
+
+
+def _by(pairs: Sequence[Row], name_of: Callable[[Row], str], *, by_size: bool = False) -> list[Row]:
+    groups: dict[str, list[Row]] = {}
+    for pair in pairs:
+        groups.setdefault(name_of(pair), []).append(pair)
+    order = ("1", "2", "2–4", "3–4", "5–10", "5–16", "over 10", "17–128", "over 128", "not counted")
+    names = sorted(groups, key=order.index) if by_size else sorted(groups)
+    return [
+        {
+            "group": name,
+            "removals": round(sum(pair["weight"] for pair in groups[name])),
+            **_estimate(groups[name]),
+        }
+        for name in names
+    ]
+
+
+def _example(pair: Row) -> Row:
+    removed, kept = pair["texts"]
+    return {
+        "doc_id": pair[s.DOC_ID],
+        "kept_doc_id": pair[s.KEPT_DOC_ID],
+        "locale": pair[s.LOCALE],
+        "recorded": pair[s.JACCARD],
+        "recounted": pair["recounted"],
+        "excerpt": removed,
+        "kept_excerpt": kept,
+    }

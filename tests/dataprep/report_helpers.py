@@ -1,0 +1,70 @@
+"""Run folders with removed near duplicates, for the tests of reports."""
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# Two removals of near duplicates: 16 of 17 shingles in common, and none.
+SHARED = " ".join(f"word{number}" for number in range(20))
+TEXTS = [
+    SHARED + " end",
+    SHARED,
+    "Nothing here is <i>like</i> the other text at all, it seems.",
+    "A text of its own.",
+]
+REMOVALS = [(0, 1, 0.95, 3), (2, 3, 0.9, 1)]  # row removed, row that stays, similarity on record, bands
+
+
+def write_removals(
+    folder: Path,
+    texts: list[str],
+    removals: list[tuple[int, int, float | None, int]],
+    *,
+    locales: list[str] | None = None,
+    segment: int = 2,
+    seed: int = 0,
+) -> None:
+    """Documents, fates, decisions and clusters of near duplicates, as the stages leave them; ids are random."""
+    draw = random.Random(seed)
+    ids = [f"{draw.getrandbits(128):032x}" for _ in texts]
+    rows = {"part": [0] * len(texts), "row": list(range(len(texts))), "doc_id": ids}
+    places = pa.table(
+        rows | {"locale": locales or ["en"] * len(texts)},
+        pa.schema(
+            [("part", pa.int32()), ("row", pa.int32()), ("doc_id", pa.string()), ("locale", pa.string())]
+        ),
+    )
+    decided = {
+        "doc_id": [ids[removed] for removed, *_ in removals],
+        "kept_doc_id": [ids[kept] for _, kept, *_ in removals],
+        "rule": ["near"] * len(removals),
+        "jaccard": [jaccard for *_, jaccard, _ in removals],
+        "bands_matched": [bands for *_, bands in removals],
+        "cluster_id": [ids[kept] for _, kept, *_ in removals],
+        "part": [0] * len(removals),
+        "row": [removed for removed, *_ in removals],
+        "source": ["mc4"] * len(removals),
+        "kept_source": ["wikipedia"] * len(removals),
+        "kept_segment": [segment] * len(removals),
+    }
+    types = {"jaccard": pa.float64(), "bands_matched": pa.int32(), "part": pa.int32(), "row": pa.int32()}
+    types |= {"kept_segment": pa.int32()}
+    decisions = pa.table(
+        {name: pa.array(values, types.get(name, pa.string())) for name, values in decided.items()}
+    )
+    members = [ids[kept] for _, kept, *_ in removals]
+    for name, table in (
+        (
+            "documents",
+            places.append_column("text", pa.array(texts)).append_column(
+                "num_bytes", pa.array([len(text.encode()) for text in texts])
+            ),
+        ),
+        ("fates", places),
+        ("dedup/decisions", decisions),
+        ("dedup/clusters", pa.table({"cluster_id": [*members, *dict.fromkeys(members)]})),
+    ):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, folder / name / "part-000000.parquet")
