@@ -333,8 +333,11 @@ def leaks(folder: Path) -> str:
             is_short = num_words(item) < SHORT_WORDS
             page = next(clean)
             page.insert(draw.randint(2, 9), item)
-            kind = "alone, short" if is_short else "in a page"
-            text = other_spelling(item) if is_short and number % 2 else item if is_short else " ".join(page)
+            kind, text = "in a page", " ".join(page)
+            if is_short:
+                kind, text = "short, alone", item
+                if number % 2:
+                    kind, text = "short, alone, other case, marks, lines", other_spelling(item)
             records.append({"id": f"{each.name}|{kind}|{number}", "text": text})
     records += [{"id": f"none|clean|{number}", "text": " ".join(next(clean))} for number in range(LEAKS)]
     (folder / "input").mkdir()

@@ -185,6 +185,14 @@ def _brazilian(digits: str) -> bool:
     return len(set(digits)) > 1 and cpf.is_valid(digits)
 
 
+def _chinese(digits: str) -> bool:
+    """Resident identity number (GB 11643-1999). Of a division that its table has no county of, the library raises."""
+    try:
+        return ric.is_valid(digits)
+    except KeyError:
+        return False
+
+
 def _repeats(is_valid: Check) -> Check:
     """The check, but not for one digit throughout, which weak check digits let pass."""
     return lambda digits: len(set(digits)) > 1 and is_valid(digits)
@@ -217,7 +225,7 @@ NATIONAL_IDS: Final = (
     ),
     NationalId("CH", _swiss, unmistakable="3.4.4.2", named="13", words="ahv avs oasi"),
     NationalId("CL", rut.is_valid, unmistakable="2.3.3-1", named="9,8-1,1.3.3-1,7-1", words="rut run"),
-    NationalId("CN", ric.is_valid, unmistakable="18", named="6 8 4"),
+    NationalId("CN", _chinese, unmistakable="18", named="6 8 4"),
     NationalId("CZ", rc.is_valid, usual="6/4", named="10", locales="cs sk", words="rodné_číslo r.č rč"),
     NationalId(
         "DE",
@@ -315,7 +323,7 @@ CODES: Final = (
     (re.compile(r"[A-Z]{6}[0-9A-Z]{2}[A-EHLMPR-T][0-9A-Z]{2}[A-Z][0-9A-Z]{3}[A-Z]"), NationalId(
         "IT", codicefiscale.is_valid, unmistakable="code")),
     (re.compile(r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[0-9A-Z][0-9]"), NationalId("MX", curp.is_valid, unmistakable="code")),
-    (re.compile(r"[0-9]{17}X"), NationalId("CN", ric.is_valid, unmistakable="code")),
+    (re.compile(r"[0-9]{17}X"), NationalId("CN", _chinese, unmistakable="code")),
     (re.compile(r"[0-9]{1,2}\.?[0-9]{3}\.?[0-9]{3}-K"), NationalId(
         "CL", rut.is_valid, unmistakable="code")),
     (re.compile(r"[0-9]{7}[A-W][A-IW]?"), NationalId("IE", pps.is_valid, named="code", words="pps ppsn pps_number")),
