@@ -13,7 +13,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +38,7 @@ from dataprep import files
 from dataprep.kernels.fused import warm_up
 from dataprep.pipeline import ANNOTATE, DEDUP, STAGES
 from dataprep.sample.markov import Chain, Pieces
+from dataprep.sample.reference import shingles
 from dataprep.sample.sentences import load
 from dataprep.stages import RECORD_NAME, RunFolder, Stage, StageRecord
 
@@ -413,13 +413,27 @@ def check_chains(run: Run) -> str:
 
 
 def check_few_words(run: Run) -> str:
-    """As many stay as there are different ones."""
-    texts = Counter(
-        " ".join(text.split()) for (text,) in zip(*_columns(run.run_dir / "documents", "text"), strict=True)
-    )
+    """Of equal texts one stays; of texts that differ in case or punctuation alone nothing else may go."""
+    names, texts = _columns(run.run_dir / "documents", "locator", "text")
+    text_of = {int(name[1:]): " ".join(text.split()) for name, text in zip(names, texts, strict=True)}
     found = decisions(run)
-    right = len(found) == run.documents - len(texts) and {each.rule for each in found} == {"exact"}
-    return told(right, f"{run.documents - len(found):,} stay, of {len(texts):,} different ones")
+    gone = {each.removed for each in found}
+    stay = [text for number, text in text_of.items() if number not in gone]
+    right = (
+        len(stay) == len(set(stay))
+        and all(
+            text_of[each.removed] == text_of[each.kept]
+            if each.rule == "exact"
+            else shingles(text_of[each.removed]) == shingles(text_of[each.kept])
+            for each in found
+        )
+        and none_kept_that_goes(found)
+    )
+    different = len(set(text_of.values()))
+    return told(
+        right,
+        f"of {different:,} different ones {len(stay):,} stay, each once; the others have the same words as one of them",
+    )
 
 
 def check_long(long_bytes: int) -> Callable[[Run], str]:

@@ -92,7 +92,7 @@ class Calibrated:
 # half: one story in forty repeats what somebody said; those on the shape of written lines and
 # those that nobody published may become stricter, down to what still suits lists of results, recipes and verse.
 CALIBRATED: Final = (
-    Calibrated("min_language_score", s.LID_SCORE, 0.5, 0.2),
+    Calibrated("min_language_score", s.LID_SCORE, 0.5, 0.4),
     Calibrated("min_line_language_fraction", s.LINE_LANGUAGE_FRACTION, 0.5, 0.2),
     Calibrated("min_mean_word_length", "mean_word_length", 2.0, 1.2, units="word"),
     Calibrated("max_mean_word_length", "mean_word_length", 9.0, 30.0, units="word"),
