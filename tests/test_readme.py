@@ -24,7 +24,9 @@ EXAMPLES = [body for kind, body in FENCED if kind == "yaml"]
 TARGETS = sorted(set(re.findall(r"\bmake ([a-z][a-z-]*)", CODE)))
 LINKS = sorted(set(re.findall(r"\]\(((?!https?:)[^)#]+)", PROSE)))
 PYTHON_FILES = sorted(set(re.findall(r"[\w/]+\.py\b", CODE)))
-SETTINGS = sorted(set(re.findall(rf"\b(?:{'|'.join(PrepareConfig.model_fields)})\.(?!py\b|json\b)[a-z_]+\b", CODE)))
+SETTINGS = sorted(
+    set(re.findall(rf"\b(?:{'|'.join(PrepareConfig.model_fields)})\.(?!py\b|json\b)[a-z_]+\b", CODE))
+)
 OVERRIDES = [word for words in re.findall(r'SET="([^"]+)"', CODE) for word in words.split()]
 
 
