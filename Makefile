@@ -11,6 +11,10 @@ READY := $(VENV)/.ready
 CONFIG ?= configs/dataprep/demo.yaml
 JOB = $(RUN) jobs.$@ --config $(CONFIG) $(addprefix --set ,$(SET))
 
+EMPTY :=
+COMMAS = $(subst $(EMPTY) $(EMPTY),$(EMPTY),$(patsubst %,"%"$(COMMA),$(1)))
+COMMA := ,
+
 ##@ Everyday
 .PHONY: help demo test check format
 help: ## Show this help
@@ -36,7 +40,7 @@ format: $(READY) ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 ##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
-.PHONY: prepare annotate calibrate dedup dedup-curve shards plan report remove utterances samples
+.PHONY: prepare annotate calibrate dedup dedup-curve shards plan report keep remove utterances samples
 prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
 	@$(JOB)
 
@@ -61,6 +65,10 @@ plan: $(READY) ## Print the balance plan other settings would give: make plan CO
 
 report: $(READY) ## Write the report of a finished run again
 	@$(JOB)
+
+keep: $(READY) ## Keep what was dropped, from the next prepare on: make keep CONFIG=… IDS="id id" BY=name REASON="…"
+	@$(JOB)$(if $(IDS), --set 'keep.ids=[$(call COMMAS,$(IDS))]')$(if $(BY), --set 'keep.by=$${BY}')$(if \
+	  $(REASON), --set 'keep.reason=$${REASON}')
 
 remove: $(READY) ## Take documents out of a finished run: make remove CONFIG=… REQUESTS=list.txt
 	@$(JOB)$(if $(REQUESTS), --set 'removals=["$(REQUESTS)"]')

@@ -817,6 +817,20 @@ class CalibrateConfig(PrepareConfig):
     calibration: CalibrationConfig = CalibrationConfig()
 
 
+class KeepDecision(StrictConfig):
+    """What a reviewer overturns."""
+
+    ids: list[str] = Field(default_factory=list, description="ids of dropped documents that are to be kept")
+    by: str = Field(default="", description="who wants it")
+    reason: str = Field(default="", description="why")
+
+
+class KeepConfig(PrepareConfig):
+    """A run, and dropped documents of it that are to be kept."""
+
+    keep: KeepDecision = KeepDecision()
+
+
 def settings_sha256(settings: object) -> str:
     """Hex SHA-256 of JSON-able settings, independent of key order."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -38,6 +38,7 @@ from dataprep.filter.contamination import rules_settings
 from dataprep.filter.decontaminate import run_decontaminate
 from dataprep.filter.evaluation_sets import sets_fingerprint
 from dataprep.filter.fates import NO_REQUESTS, run_fates
+from dataprep.filter.overturned import keeps_sha256, read_keeps
 from dataprep.filter.thresholds import stop_words, thresholds_sha256
 from dataprep.kernels.fused import hash_family
 from dataprep.ledger import Key, LedgerError, build_ledger, check_ledger
@@ -101,6 +102,7 @@ class Pipeline:
     local: LocalTasks | None = None
     run: RunFolder = field(init=False)
     requests: Requests = field(init=False, default_factory=Requests)
+    keeps: list[dict[str, Any]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.run = RunFolder(self.config.run_dir, STAGES)
@@ -113,7 +115,8 @@ class Pipeline:
             LedgerError: the ledger does not balance.
         """
         self.requests = honoured_requests(self.config.removals, self.run.path)
-        settings = stage_settings(self.config, self.plan, self.requests)
+        self.keeps = read_keeps(self.run.path)
+        settings = stage_settings(self.config, self.plan, self.requests, keeps_sha256(self.keeps))
         work = {
             ANNOTATE: self._annotate,
             DEDUP: lambda: self._dedup(settings[DEDUP.name]),
@@ -242,6 +245,7 @@ class Pipeline:
             self.run.path,
             partitions=self._partitions(),
             requests=self.requests,
+            keeps={each[s.DOC_ID] for each in self.keeps},
         )
         if counts["documents"] != self._counts(ANNOTATE)["documents"]:
             raise LedgerError(
@@ -264,7 +268,8 @@ class Pipeline:
             shown = "; ".join(_why_missing(locale, reasons) for locale in missing[:_LOCALES_SHOWN])
             more = len(missing) - _LOCALES_SHOWN
             raise PipelineError(shown + (f"; and {more} more such locales." if more > 0 else "."))
-        before = stage_settings(self.config, self.plan, self.requests)[FATES.name]["settings"]
+        settings = stage_settings(self.config, self.plan, self.requests, keeps_sha256(self.keeps))
+        before = settings[FATES.name]["settings"]
         return counts | {"settings_sha256": before}
 
     def _tokenizer(self) -> dict[str, Any]:
@@ -491,7 +496,10 @@ def lists_settings(config: PrepareConfig) -> dict[str, Any]:
 
 
 def stage_settings(
-    config: PrepareConfig, plan: InputPlan, requests: Requests = NO_REQUESTS
+    config: PrepareConfig,
+    plan: InputPlan,
+    requests: Requests = NO_REQUESTS,
+    keeps: str | None = None,
 ) -> dict[str, Any]:
     """Per stage, everything its result depends on. Each holds the one before, so a change redoes what follows.
 
@@ -555,6 +563,7 @@ def stage_settings(
         **rules_of_sets,
         "code": code_sha256("filter/contamination.py", "filter/fates.py", "removals/requests.py"),
         "validation_fraction": settings["shards"]["validation_fraction"],
+        **({"keeps": keeps} if keeps else {}),
     }
     tokenizer = {
         "fates": fates,

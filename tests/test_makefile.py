@@ -53,6 +53,15 @@ def test_a_plan_gets_method_and_exponent_as_settings() -> None:
     )
 
 
+def test_documents_to_keep_are_settings_and_words_of_people_go_through_the_environment() -> None:
+    answer = make("-n", "keep", "CONFIG=my.yaml", "SET=a.b=1", "IDS=0a 1b", "BY=Ada L.", "REASON=it's: fine")
+
+    assert answer.stdout.splitlines()[-1].endswith(
+        """python -m jobs.keep --config my.yaml --set a.b=1 --set 'keep.ids=["0a","1b",]' """
+        "--set 'keep.by=${BY}' --set 'keep.reason=${REASON}'"
+    )
+
+
 def test_a_removal_gets_its_list_as_a_setting() -> None:
     answer = make("-n", "remove", "CONFIG=my.yaml", "SET=a.b=1", "REQUESTS=some list.txt")
 

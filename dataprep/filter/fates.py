@@ -7,7 +7,7 @@ files side by side, without a join; and a changed threshold rewrites this narrow
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -74,6 +74,7 @@ def run_fates(
     *,
     partitions: int,
     requests: Requests = NO_REQUESTS,
+    keeps: Collection[str] = (),
 ) -> dict[str, Any]:
     """Write `fates/` and `rejected_sample/`; the counts for the stage record.
 
@@ -83,10 +84,12 @@ def run_fates(
         run_dir: run folder.
         partitions: number of writing tasks; does not change the files.
         requests: documents that were asked to be removed.
+        keeps: ids of documents that reviewers want kept.
     """
     columns = [s.DOC_ID, s.SOURCE, s.FILE, s.LOCALE, s.CONTENT_HASH, "num_bytes", s.PART, s.ROW]
     decided = _read_decisions(spark, run_dir)
-    sizes = decided.groupBy(s.KEPT_DOC_ID).agg((F.count(F.lit(1)) + 1).cast("int").alias(s.CLUSTER_SIZE))
+    stood_for = decided.where(~F.col(s.DOC_ID).isin(sorted(keeps))) if keeps else decided
+    sizes = stood_for.groupBy(s.KEPT_DOC_ID).agg((F.count(F.lit(1)) + 1).cast("int").alias(s.CLUSTER_SIZE))
     reasons = F.create_map(*[F.lit(item) for pair in s.DUPLICATE_REASONS.items() for item in pair])
     reason = reasons[F.col(s.RULE)]
     fates = (
@@ -111,6 +114,8 @@ def run_fates(
     contamination = contaminated(spark, config, run_dir)
     if contamination is not None:
         fates = _after_decontamination(fates, contamination)
+    if keeps:
+        fates = _after_keeps(fates, keeps)
     if requests:
         documents = spark.read.parquet(files.spark_path(files.join(run_dir, "documents")))
         fates = _after_requests(fates, documents, decided, requests)
@@ -198,6 +203,20 @@ def _after_decontamination(fates: DataFrame, contamination: DataFrame) -> DataFr
     return (
         fates.join(found, [s.PART, s.ROW], how="left")
         .withColumn(s.DROP_REASON, F.coalesce(s.DROP_REASON, "_found"))
+        .select(*fates.columns)
+    )
+
+
+def _after_keeps(fates: DataFrame, keeps: Collection[str]) -> DataFrame:
+    """The fates after reviewers have overturned some: of records with one id, the first is kept."""
+    ids = fates.sparkSession.createDataFrame([(each,) for each in sorted(keeps)], f"{s.DOC_ID} string")
+    first = F.min(F.struct(s.PART, s.ROW)).alias("place")
+    found = fates.join(F.broadcast(ids), s.DOC_ID, how="left_semi").groupBy(s.DOC_ID).agg(first)
+    kept = found.select(f"place.{s.PART}", f"place.{s.ROW}", F.lit(True).alias("_keep"))
+    reason = F.when(F.col("_keep").isNull(), F.col(s.DROP_REASON))
+    return (
+        fates.join(F.broadcast(kept), [s.PART, s.ROW], how="left")
+        .withColumn(s.DROP_REASON, reason)
         .select(*fates.columns)
     )
 

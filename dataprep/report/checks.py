@@ -22,6 +22,7 @@ def verdict(
     funnel: list[Row] | None,
     dedup: Row | None,
     removed_duplicates: Mapping[str, int] = MappingProxyType({}),
+    overturned: Mapping[str, int] = MappingProxyType({}),
     shard_rows: int | None,
     quarantine_records: int,
 ) -> Row:
@@ -32,6 +33,7 @@ def verdict(
         funnel: documents per source, locale and drop reason as the fates stage counted them; null: not checked.
         dedup: counts of the dedup stage; null: not checked.
         removed_duplicates: per rule, duplicates that the ledger counts as removed on request instead.
+        overturned: per drop reason, documents that are kept because a reviewer said so.
         shard_rows: documents in all shards; null: not checked.
         quarantine_records: rows in `quarantine/`.
     """
@@ -54,7 +56,7 @@ def verdict(
         comparisons["dedup"] = [
             (
                 reason,
-                dropped.get(reason, 0) + removed_duplicates.get(rule, 0),
+                dropped.get(reason, 0) + removed_duplicates.get(rule, 0) + overturned.get(reason, 0),
                 dedup.get(f"{rule}_removed", 0),
             )
             for rule, reason in DUPLICATE_REASONS.items()

@@ -122,6 +122,15 @@ DEFINITIONS: Final[dict[str, str]] = {
         "The bounds that documents were compared with. A locale has those of the thresholds file, where it says "
         "something, and what the configuration says before them; where neither does, the defaults."
     ),
+    "overturned": "Dropped documents that reviewers want kept; see `make keep`.",
+    "overturned.documents.doc_id": "Content address of the document.",
+    "overturned.documents.drop_reason": "Why it was dropped.",
+    "overturned.documents.by": "Who wants it kept.",
+    "overturned.documents.reason": "Why.",
+    "overturned.documents.at": "When that was recorded, UTC.",
+    "overturned.documents.honoured": (
+        "Whether it is kept; not yet: make prepare was not run since, or it was removed on request."
+    ),
     "thresholds.file": "The setting `thresholds`: builtin, none, or a path.",
     "thresholds.sha256": "SHA-256 of the file's contents; null without one.",
     "thresholds.origin": "What the file was computed from, in its own words.",

@@ -14,6 +14,7 @@ import yaml
 
 from dataprep import files
 from dataprep.config import ReportConfig
+from dataprep.filter.overturned import current_fates, read_keeps
 from dataprep.locales import LOCALES
 from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
@@ -111,6 +112,7 @@ def build_report(
     stages = {folder: inputs.json(folder, "_stage.json") for folder in STAGE_FOLDERS}
     counts = {folder: stage.get("counts", {}) for folder, stage in stages.items()}
     funnel = counts["fates"].get("funnel", [])
+    overturned = _overturned(run_dir)
     quarantine = _quarantine(inputs.parquet("quarantine", _QUARANTINE_COLUMNS), explanations)
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -122,11 +124,13 @@ def build_report(
             funnel=funnel if stages["fates"] else None,
             dedup=counts["dedup"] or None,
             removed_duplicates=counts["fates"].get("removed_duplicates", {}),
+            overturned=Counter(row["drop_reason"] for row in overturned if row["honoured"]),
             shard_rows=sum(file["rows"] for file in manifest["files"]) if manifest else None,
             quarantine_records=quarantine["records"],
         ),
         "inputs": _went_in(ledger, funnel, counts["documents"]),
         "drops": _drops(ledger, funnel, explanations),
+        "overturned": {"documents": overturned},
         "thresholds": _thresholds(counts["fates"].get("thresholds", {})),
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
@@ -236,6 +240,13 @@ def _drops(ledger: Row, funnel: list[Row], explanations: Mapping[str, str]) -> R
             for code, entry in sorted(ledger["by_locale"].items())
         ],
     }
+
+
+def _overturned(run_dir: str) -> list[Row]:
+    """What reviewers want kept, and whether it is."""
+    keeps = read_keeps(run_dir)
+    fates = current_fates(run_dir, [each["doc_id"] for each in keeps])
+    return [each | {"honoured": None in fates.get(each["doc_id"], [])} for each in keeps]
 
 
 def _thresholds(described: Row) -> Row:

@@ -425,6 +425,23 @@ def _tables(report: Row) -> dict[str, Table | None]:
         "reasons": _reasons(report),
         "reasons_by_source": _reasons_by_source(report),
         "reasons_by_locale": _reasons_by_locale(report),
+        "overturned": _table(
+            "overturned",
+            "Decisions that reviewers have overturned",
+            [
+                {**row, "honoured": "yes" if row["honoured"] else "not yet"}
+                for row in report["overturned"]["documents"]
+            ],
+            "overturned.documents",
+            [
+                ("doc_id", "Document", None),
+                ("drop_reason", "Dropped as", None),
+                ("by", "Kept by", None),
+                ("reason", "Because", None),
+                ("at", "On", None),
+                ("honoured", "Kept", None),
+            ],
+        ),
         "thresholds": _thresholds(report),
         "default_thresholds": _table(
             "default-thresholds",

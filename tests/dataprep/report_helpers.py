@@ -54,6 +54,8 @@ def write_removals(
     decisions = pa.table(
         {name: pa.array(values, types.get(name, pa.string())) for name, values in decided.items()}
     )
+    gone = {removed for removed, *_ in removals}
+    reasons = ["near_duplicate" if number in gone else None for number in range(len(texts))]
     members = [ids[kept] for _, kept, *_ in removals]
     for name, table in (
         (
@@ -62,7 +64,7 @@ def write_removals(
                 "num_bytes", pa.array([len(text.encode()) for text in texts])
             ),
         ),
-        ("fates", places),
+        ("fates", places.append_column("drop_reason", pa.array(reasons, pa.string()))),
         ("dedup/decisions", decisions),
         ("dedup/clusters", pa.table({"cluster_id": [*members, *dict.fromkeys(members)]})),
     ):

@@ -4,12 +4,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 import dataprep.pipeline
 from dataprep.config import PrepareConfig
 from dataprep.files import read_json
+from dataprep.filter.overturned import plan_keeps, write_keeps
 from dataprep.ledger import LedgerError
 from dataprep.pipeline import (
     ANNOTATE,
@@ -22,6 +24,7 @@ from dataprep.pipeline import (
     code_sha256,
 )
 from dataprep.plan import plan_input
+from dataprep.report.numbers import build_report
 from dataprep.sample.sentences import load
 from dataprep.shards.quotas import BalanceError
 from dataprep.stages import StageRecord
@@ -154,3 +157,38 @@ def test_a_locale_of_which_nothing_is_kept_is_named_with_the_reasons(run: Path, 
 def test_the_fingerprint_of_code_is_that_of_its_files() -> None:
     assert code_sha256("dedup") == code_sha256("dedup")
     assert code_sha256("dedup") != code_sha256("dedup", "tables.py")
+
+
+def test_a_document_that_a_reviewer_wants_kept_is_in_the_shards_of_the_next_run(
+    run: Path, spark: SparkSession
+) -> None:
+    strict = settings(run, rules_by_locale={"de": {"min_words": 10_000}})
+    pipeline(spark, strict, []).prepare()
+    folder = str(run / "run")
+    fates = pq.read_table(run / "run" / "fates").to_pylist()
+    dropped = [row["doc_id"] for row in fates if row["drop_reason"]]
+    assert len(dropped) == 2
+
+    write_keeps(folder, plan_keeps(folder, dropped[:1], by="Ada", reason="a recipe", at="now"))
+    ended: list[tuple[StageRecord, bool]] = []
+    pipeline(spark, strict, ended).prepare()
+
+    assert [record.stage for record, skipped in ended if not skipped] == ["fates", "tokenizer", "shards"]
+    shards = [
+        doc_id
+        for path in (run / "run" / "shards").rglob("*.parquet")
+        for doc_id in pq.ParquetFile(path).read(columns=["doc_id"])["doc_id"].to_pylist()
+    ]
+    assert set(dropped) & set(shards) == set(dropped[:1])
+    assert read_json(str(run / "run" / "ledger.json"))["total"]["kept"] == 3
+    report = build_report(folder)
+    assert report["verdict"]["consistent"]
+    (told,) = report["overturned"]["documents"]
+    assert (told["doc_id"], told["drop_reason"], told["by"], told["honoured"]) == (
+        dropped[0],
+        "too_few_words",
+        "Ada",
+        True,
+    )
+    pipeline(spark, strict, ended := []).prepare()
+    assert all(skipped for _, skipped in ended)

@@ -1,5 +1,6 @@
 """Fates: one per document, beside its documents file, in its order."""
 
+import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 from dataprep.annotate.arrow_pass import AnnotateSettings, annotate_documents
 from dataprep.config import PrepareConfig
 from dataprep.filter.fates import run_fates
+from dataprep.removals.requests import Requests, parse_requests
 from dataprep.sources.record import Document
 
 SETTINGS: Final = AnnotateSettings(
@@ -181,6 +183,35 @@ def test_the_rejected_sample_shows_the_value_that_did_it_and_what_was_kept_inste
     near = by_reason["near_duplicate"]
     assert (near["kept_doc_id"], near["kept_source"], near["kept_locator"]) == (run.books[1], "books", "b1")
     assert (near["jaccard"], near["kept_excerpt"], near["signal"]) == (0.85, SECOND, None)
+
+
+def test_what_reviewers_want_kept_is_kept_unless_it_is_asked_to_be_removed(
+    run: Run, spark: SparkSession, tmp_path: Path
+) -> None:
+    for name in ("documents", "dedup"):
+        shutil.copytree(run.folder / name, tmp_path / name)
+    keeps = {run.web[2], run.web[3], run.web[4], "0" * 32}
+    requests = Requests(parse_requests(f"id:{run.web[4]}\n", "list"))
+
+    counts = run_fates(spark, prepare_config(), str(tmp_path), partitions=2, keeps=keeps, requests=requests)
+
+    web = parts(tmp_path, "fates")["part-000000.parquet"]
+    assert [row["drop_reason"] for row in web] == [None, "exact_duplicate", None, None, "removal_request"]
+    assert counts["documents"] == 8
+    # The document whose near duplicate is kept beside it now stands for itself alone.
+    assert [row["cluster_size"] for row in parts(tmp_path, "fates")["part-000007.parquet"]] == [1, 1, 1]
+
+
+def test_of_records_with_one_id_the_first_is_kept(spark: SparkSession, tmp_path: Path) -> None:
+    ids = write_documents(
+        tmp_path, 0, "web", [Document("w", "Too short.", "en"), Document("w", "Too short.", "en")]
+    )
+    assert ids[0] == ids[1]
+
+    run_fates(spark, prepare_config(), str(tmp_path), partitions=1, keeps={ids[0]})
+
+    (rows,) = parts(tmp_path, "fates").values()
+    assert [row["drop_reason"] for row in rows] == [None, "uncertain_language"]
 
 
 def test_equal_texts_land_in_the_same_split_and_the_splits_have_about_their_share(

@@ -338,6 +338,14 @@ RUN = {
     "peak_memory_bytes": 1_234_567_890,
 }
 
+KEEP = {
+    "doc_id": "0" * 32,
+    "drop_reason": "short_lines",
+    "by": "<b>Ada</b>",
+    "reason": "a poem",
+    "at": "2026-03-01T09:00:00+00:00",
+}
+
 WriteJson = Callable[..., None]
 
 
@@ -380,6 +388,8 @@ def write_run(folder: Path) -> None:
     _write_json(folder, _stage("shards", 101.6, {}), "shards", "_stage.json")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
     write_removals(folder, TEXTS, REMOVALS)
+    (folder / "overturned").mkdir()
+    (folder / "overturned" / "keeps.jsonl").write_text(json.dumps(KEEP) + "\n", encoding="utf-8")
     write_rows(EXAMPLES[:6], EXAMPLE_SCHEMA, folder / "rejected_sample" / "part-0.parquet")
     write_rows(EXAMPLES[6:], EXAMPLE_SCHEMA, folder / "rejected_sample" / "part-1.parquet")
     write_rows(QUARANTINED[:2], QUARANTINE_SCHEMA, folder / "quarantine" / "part-0.parquet")

@@ -184,7 +184,7 @@ def test_each_table_has_a_caption_and_each_heading_a_definition(html: str) -> No
     headings = [
         attributes for tag, attributes in page.elements if tag == "th" and attributes.get("scope") == "col"
     ]
-    assert page.count("table") == page.count("caption") == 25
+    assert page.count("table") == page.count("caption") == 26
     assert all(attributes.get("title") for attributes in headings)
     assert all(attributes.get("scope") in {"row", "col"} for tag, attributes in page.elements if tag == "th")
 
@@ -195,7 +195,7 @@ def test_keyboard_reaches_the_content_and_the_scrolling_tables(html: str) -> Non
     regions = [attributes for _, attributes in page.elements if attributes.get("role") == "region"]
     first_link = next(attributes for tag, attributes in page.elements if tag == "a")
     assert first_link == {"class": "skip", "href": "#content"}
-    assert len(regions) == 25
+    assert len(regions) == 26
     assert all(attributes["tabindex"] == "0" and attributes["aria-labelledby"] for attributes in regions)
 
 
@@ -324,3 +324,17 @@ def test_alarms_stand_in_the_verdict_and_wrong_removals_beside_what_stays(html: 
     assert "1 are not similar enough: precision 50.0 %" in html
     assert "similarity 0.000 counted again, 0.900 on record" in html
     assert "&lt;i&gt;like&lt;/i&gt;" in html
+
+
+def test_overturned_decisions_name_who_wants_what_kept_and_why(html: str) -> None:
+    row = html[html.index("Decisions that reviewers have overturned") :]
+
+    for shown in (
+        "0" * 32,
+        "short_lines",
+        "&lt;b&gt;Ada&lt;/b&gt;",
+        "a poem",
+        "2026-03-01T09:00:00+00:00",
+        "not yet",
+    ):
+        assert shown in row
