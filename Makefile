@@ -40,7 +40,7 @@ format: $(READY) ## Format and fix what can be fixed
 	$(VENV)/bin/ruff check --fix .
 
 ##@ Data pipeline (CONFIG=configs/dataprep/….yaml SET="key=value …")
-.PHONY: prepare annotate calibrate dedup dedup-curve shards plan report keep remove utterances samples
+.PHONY: prepare annotate calibrate dedup dedup-curve shards plan report compare keep remove utterances samples
 prepare: $(READY) ## The whole pipeline: corpora in; shards, ledger and report out
 	@$(JOB)
 
@@ -65,6 +65,9 @@ plan: $(READY) ## Print the balance plan other settings would give: make plan CO
 
 report: $(READY) ## Write the report of a finished run again
 	@$(JOB)
+
+compare: $(READY) ## What changed between two finished runs: make compare A=runs/one B=runs/other
+	@$(RUN) jobs.compare '$(A)' '$(B)'
 
 keep: $(READY) ## Keep what was dropped, from the next prepare on: make keep CONFIG=… IDS="id id" BY=name REASON="…"
 	@$(JOB)$(if $(IDS), --set 'keep.ids=[$(call COMMAS,$(IDS))]')$(if $(BY), --set 'keep.by=$${BY}')$(if \

@@ -53,6 +53,12 @@ def test_a_plan_gets_method_and_exponent_as_settings() -> None:
     )
 
 
+def test_two_runs_are_compared_by_their_folders() -> None:
+    answer = make("-n", "compare", "A=runs/one", "B=runs/the other")
+
+    assert answer.stdout.splitlines()[-1].endswith("python -m jobs.compare 'runs/one' 'runs/the other'")
+
+
 def test_documents_to_keep_are_settings_and_words_of_people_go_through_the_environment() -> None:
     answer = make("-n", "keep", "CONFIG=my.yaml", "SET=a.b=1", "IDS=0a 1b", "BY=Ada L.", "REASON=it's: fine")
 
