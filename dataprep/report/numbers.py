@@ -303,10 +303,7 @@ def _precision(run_dir: str, counts: Row) -> Row:
     if not counts:
         return measured_precision(run_dir, Bounds(1.0, None))
     bounds = Bounds(counts["min_jaccard"], counts.get("min_containment"))
-    found = measured_precision(run_dir, bounds, own_segment=counts.get("earlier_segments", 0))
-    for example in found["wrong_examples"]:
-        example |= {name: clip(example[name], MAX_EXCERPT_CHARS) for name in ("excerpt", "kept_excerpt")}
-    return found
+    return measured_precision(run_dir, bounds, own_segment=counts.get("earlier_segments", 0))
 
 
 def _duplicates(counts: Row) -> Row:

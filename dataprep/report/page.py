@@ -11,12 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dataprep.report import plots
+from dataprep.report.numbers import locale_name
 from dataprep.report.text import difference, unit_of, visible
+from dataprep.schema import DUPLICATE_REASONS
 
 Row = dict[str, Any]
 
 TEMPLATES: Final = Path(__file__).parent
 MISSING: Final = "—"
+_NEAR_REASONS: Final = (DUPLICATE_REASONS["near"], DUPLICATE_REASONS["contained"])
 MAX_HEAT: Final = 0.5  # of the heat colour: numbers on top keep their contrast
 
 CHECK_NAMES: Final = {
@@ -198,6 +201,14 @@ def _reasons_by_locale(report: Row) -> Table:
     entries = {(row["locale"], row["reason"]): row for row in report["drops"]["by_locale"]}
     reasons = [row["reason"] for row in report["drops"]["reasons"]]
     locales = {row["locale"]: row for row in report["drops"]["locales"]}
+    compared = {group["locale"] for group in report["precision"]["pairs"]}
+
+    def cell(code: str, reason: str) -> Cell:
+        """The count, which leads to pairs of removed and kept documents where there are some."""
+        found = _share(entries.get((code, reason)))
+        leads = reason in _NEAR_REASONS and found.value and code in compared
+        return replace(found, target=f"removed-{code}") if leads else found
+
     return Table(
         "reasons-by-locale",
         "Documents dropped per locale and reason, with their part of the locale's records",
@@ -214,7 +225,7 @@ def _reasons_by_locale(report: Row) -> Table:
                 Cell(locales[code]["read"]),
                 Cell(locales[code]["kept"], detail=percent(locales[code]["kept_fraction"])),
                 Cell(locales[code]["quarantined"]),
-                *(_share(entries.get((code, reason))) for reason in reasons),
+                *(cell(code, reason) for reason in reasons),
             ]
             for code in _by_count({code: row["read"] for code, row in locales.items()})
         ],
@@ -647,6 +658,7 @@ def render(report: dict[str, Any]) -> str:
         tables=_tables(report),
         plots=_plots(report),
         compared=_compared,
+        locale_name=locale_name,
         check_names=CHECK_NAMES,
     )
     return page.lstrip()

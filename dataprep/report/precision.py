@@ -1,7 +1,7 @@
 """Measured precision: removed near duplicates compared again with what stays in their place, from their texts.
 
 A sample of removals is drawn in two phases: many by a hash of their ids, so that the sample is the same in every
-report; of these a few hundred, from each language and pair of sources at least a few. Their texts are read from
+report; of these a few hundred, from each language at least ten, if there are. Their texts are read from
 `documents/`, and similarity is counted on sets of strings in plain Python (`sample/reference.py`): nothing that removed
 them has a part in it.
 """
@@ -19,11 +19,13 @@ from dataprep import files
 from dataprep import schema as s
 from dataprep.parts import part_number, rows_at, texts_at
 from dataprep.report.statistics import allocate, weighted_share
+from dataprep.report.text import clip
 from dataprep.sample.reference import shingles, similarity
 
 FIRST_PHASE: Final = 20_000
 PAIRS: Final = 400
-LEAST_PAIRS: Final = 5  # of each language and pair of sources
+SHOWN_PAIRS: Final = 10  # of each language; as many are drawn, if there are
+EXCERPT_CHARACTERS: Final = 400
 MAX_TEXT_BYTES: Final = 200_000  # of a pair: longer texts are not compared, and counted
 NEAR: Final = ("near", "contained")
 _TOLERANCE: Final = 1e-9
@@ -33,6 +35,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _KEY: Final = "_key"
 _NUM_BYTES: Final = "num_bytes"
+_CONTEXT: Final = 150  # characters shown before the first difference of two long texts
 _BATCH_ROWS: Final = 1 << 16
 
 Row = dict[str, Any]
@@ -80,7 +83,7 @@ def measured_precision(run_dir: str, bounds: Bounds, *, own_segment: int = 0) ->
         "by_sources": _by(pairs, lambda pair: f"{pair[s.SOURCE]} → {pair['kept_source']}"),
         "by_cluster_size": _by(pairs, lambda pair: _size_range(sizes[pair[s.CLUSTER_ID]]), by_size=True),
         "by_bands": _by(pairs, lambda pair: _bands_range(pair[s.BANDS_MATCHED]), by_size=True),
-        "wrong_examples": [_example(pair) for pair in pairs if not pair["right"]][:5],
+        "pairs": _shown(pairs, sizes),
     }
 
 
@@ -120,9 +123,13 @@ def _second_phase(removals: list[Row]) -> list[Row]:
     strata: dict[tuple[str, str, str], list[Row]] = {}
     for row in removals:
         strata.setdefault((row[s.LOCALE], row[s.SOURCE], row["kept_source"]), []).append(row)
-    ordered = [strata[key] for key in sorted(strata)]
+    ordered = sorted(strata)
+    strata_of = Counter(locale for locale, _, _ in ordered)
+    in_proportion = allocate([len(strata[key]) for key in ordered], PAIRS, 0)
     drawn = []
-    for rows, size in zip(ordered, allocate([*map(len, ordered)], PAIRS, LEAST_PAIRS), strict=True):
+    for key, share in zip(ordered, in_proportion, strict=True):
+        rows = strata[key]
+        size = min(len(rows), max(share, -(-SHOWN_PAIRS // strata_of[key[0]])))
         drawn += [row | {"weight": len(rows) / size} for row in rows[:size]]
     return drawn
 
@@ -136,7 +143,9 @@ def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
         for row in drawn
         if row[s.KEPT_DOC_ID] in kept_at
     ]
-    sizes = rows_at(documents_dir, [place for _, *places in paired for place in places], [_NUM_BYTES])
+    sizes = rows_at(
+        documents_dir, [place for _, *places in paired for place in places], [_NUM_BYTES, s.LOCATOR]
+    )
     short = [
         (row, one, other)
         for row, one, other in paired
@@ -153,7 +162,16 @@ def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
         right = recounted >= bounds.min_jaccard - _TOLERANCE
         if bounds.min_containment is not None and of_removed:
             right |= len(of_removed & of_kept) / len(of_removed) >= bounds.min_containment - _TOLERANCE
-        pairs.append(row | {"recounted": recounted, "right": right, "texts": (removed, kept)})
+        pairs.append(
+            row
+            | {
+                "recounted": recounted,
+                "right": right,
+                "texts": (removed, kept),
+                s.LOCATOR: sizes[one][s.LOCATOR],
+                "kept_locator": sizes[other][s.LOCATOR],
+            }
+        )
     return pairs
 
 
@@ -174,8 +192,8 @@ def _places_of(doc_ids: set[str], fates_dir: str) -> dict[str, tuple[int, int]]:
 
 
 def _cluster_sizes(run_dir: str, cluster_ids: set[str]) -> Counter[str]:
-    """Documents of some clusters."""
-    sizes: Counter[str] = Counter()
+    """Documents of some clusters; each row of `clusters/` is a member besides the first."""
+    sizes: Counter[str] = Counter(dict.fromkeys(cluster_ids, 1))
     wanted = pa.array(sorted(cluster_ids), pa.string())
     for table in _batches(files.join(run_dir, "dedup", "clusters"), [s.CLUSTER_ID]):
         for count in pc.value_counts(table[s.CLUSTER_ID].filter(pc.is_in(table[s.CLUSTER_ID], wanted))):
@@ -222,14 +240,54 @@ def _by(pairs: Sequence[Row], name_of: Callable[[Row], str], *, by_size: bool = 
     ]
 
 
-def _example(pair: Row) -> Row:
+def _shown(pairs: Sequence[Row], sizes: Counter[str]) -> list[Row]:
+    """Of each language some pairs side by side: wrong ones first, then those nearest to the bound."""
+    by_locale: dict[str, list[Row]] = {}
+    for pair in pairs:
+        by_locale.setdefault(pair[s.LOCALE], []).append(pair)
+    shown = []
+    for locale in sorted(by_locale):
+        chosen = sorted(
+            by_locale[locale], key=lambda pair: (pair["right"], pair["recounted"], pair[s.DOC_ID])
+        )
+        shown.append(
+            {
+                "locale": locale,
+                "removals": round(sum(pair["weight"] for pair in chosen)),
+                "examples": [_example(pair, sizes) for pair in chosen[:SHOWN_PAIRS]],
+            }
+        )
+    return sorted(shown, key=lambda row: (-row["removals"], row["locale"]))
+
+
+def _example(pair: Row, sizes: Counter[str]) -> Row:
     removed, kept = pair["texts"]
+    start = _first_shown(removed, kept)
     return {
-        "doc_id": pair[s.DOC_ID],
-        "kept_doc_id": pair[s.KEPT_DOC_ID],
-        "locale": pair[s.LOCALE],
+        **{name: pair[name] for name in (s.DOC_ID, s.SOURCE, s.LOCATOR)},
+        **{name: pair[name] for name in (s.KEPT_DOC_ID, "kept_source", "kept_locator")},
+        "right": pair["right"],
         "recorded": pair[s.JACCARD],
         "recounted": pair["recounted"],
-        "excerpt": removed,
-        "kept_excerpt": kept,
+        "bands_matched": pair[s.BANDS_MATCHED],
+        "cluster_size": sizes[pair[s.CLUSTER_ID]],
+        "excerpt": _excerpt(removed, start),
+        "kept_excerpt": _excerpt(kept, start),
     }
+
+
+def _first_shown(left: str, right: str) -> int:
+    """Where excerpts begin: at the beginning, or a little before the first difference if that would not be seen."""
+    common = next(
+        (at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other),
+        min(len(left), len(right)),
+    )
+    if common <= EXCERPT_CHARACTERS - _CONTEXT:
+        return 0
+    start = common - _CONTEXT
+    blank = left.find(" ", start, common)
+    return blank + 1 if blank >= 0 else start
+
+
+def _excerpt(text: str, start: int) -> str:
+    return clip(("… " if start else "") + text[start:], EXCERPT_CHARACTERS)

@@ -60,13 +60,15 @@ def write_removals(
     for name, table in (
         (
             "documents",
-            places.append_column("text", pa.array(texts)).append_column(
-                "num_bytes", pa.array([len(text.encode()) for text in texts])
+            places.append_column("text", pa.array(texts))
+            .append_column("num_bytes", pa.array([len(text.encode()) for text in texts]))
+            .append_column(
+                "locator", pa.array([f"https://example.org/{number}" for number in range(len(texts))])
             ),
         ),
         ("fates", places.append_column("drop_reason", pa.array(reasons, pa.string()))),
         ("dedup/decisions", decisions),
-        ("dedup/clusters", pa.table({"cluster_id": [*members, *dict.fromkeys(members)]})),
+        ("dedup/clusters", pa.table({"cluster_id": members})),
     ):
         (folder / name).mkdir(parents=True, exist_ok=True)
         pq.write_table(table, folder / name / "part-000000.parquet")

@@ -338,3 +338,15 @@ def test_overturned_decisions_name_who_wants_what_kept_and_why(html: str) -> Non
         "not yet",
     ):
         assert shown in row
+
+
+def test_the_count_of_a_locales_near_duplicates_leads_to_pairs_of_them(html: str) -> None:
+    page = Page(html)
+
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a" and "href" in attributes]
+    groups = [
+        attributes["id"] for tag, attributes in page.elements if tag == "details" and "id" in attributes
+    ]
+    assert "#removed-en" in links
+    assert "removed-en" in groups
+    assert "2 of 2 removed near duplicates" in html

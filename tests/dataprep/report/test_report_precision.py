@@ -23,8 +23,51 @@ def test_removals_are_compared_again_from_their_texts(tmp_path: Path) -> None:
     assert [(row["group"], row["precision"]) for row in found["by_bands"]] == [("1", 0.0), ("2–4", 1.0)]
     assert [(row["group"], row["removals"]) for row in found["by_sources"]] == [("mc4 → wikipedia", 2)]
     assert [(row["group"], row["compared"]) for row in found["by_cluster_size"]] == [("2", 2)]
-    (wrong,) = found["wrong_examples"]
-    assert (wrong["excerpt"], wrong["recounted"], wrong["recorded"]) == (TEXTS[2], 0.0, 0.9)
+    (english,) = found["pairs"]
+    wrong, right = english["examples"]
+    assert (english["locale"], english["removals"]) == ("en", 2)
+    assert (wrong["excerpt"], wrong["recounted"], wrong["recorded"], wrong["right"]) == (
+        TEXTS[2],
+        0.0,
+        0.9,
+        False,
+    )
+    assert (right["locator"], right["kept_locator"]) == ("https://example.org/0", "https://example.org/1")
+    assert (right["cluster_size"], right["bands_matched"], right["kept_excerpt"]) == (2, 3, SHARED)
+
+
+def test_ten_pairs_of_each_language_are_shown_the_least_similar_first(tmp_path: Path) -> None:
+    texts, removals, locales = [], [], []
+    for locale, number in (("en", 2000), ("hi", 12), ("th", 3)):
+        for _ in range(number):
+            removals.append((len(texts), len(texts) + 1, 0.9, 5))
+            texts += [SHARED + " more" * (number % 7), SHARED]
+            locales += [locale, locale]
+    write_removals(tmp_path, texts, removals, locales=locales, segment=0)
+
+    shown = measured_precision(str(tmp_path), BOUNDS)["pairs"]
+
+    assert [(group["locale"], len(group["examples"])) for group in shown] == [
+        ("en", 10),
+        ("hi", 10),
+        ("th", 3),
+    ]
+    assert [group["removals"] for group in shown] == [2000, 12, 3]
+    for group in shown:
+        similarities = [example["recounted"] for example in group["examples"]]
+        assert similarities == sorted(similarities)
+
+
+def test_long_texts_are_shown_from_before_their_first_difference(tmp_path: Path) -> None:
+    head = " ".join(f"same{number}" for number in range(300))
+    write_removals(tmp_path, [f"{head} one two", f"{head} three"], [(0, 1, 0.9, 3)], segment=0)
+
+    ((example,),) = [group["examples"] for group in measured_precision(str(tmp_path), BOUNDS)["pairs"]]
+
+    assert example["excerpt"].startswith("… same2")
+    assert example["excerpt"].endswith("same299 one two")
+    assert example["kept_excerpt"].endswith("same299 three")
+    assert len(example["excerpt"]) < 200
 
 
 def test_the_similarity_counted_again_is_that_of_sets_of_word_5_grams(tmp_path: Path) -> None:
