@@ -79,6 +79,7 @@ def test_a_locale_may_raise_one_too_and_the_sentence_names_the_commonest_reason(
             {"wrong": 20, "precision": 0.9, "upper": 0.98, "duplicates": {"verify": False}},
             [("precision", "near duplicates")],
         ),
+        ({"wrong": 3, "precision": 0.98, "upper": 0.995, "duplicates": {"verify": False}}, []),
         ({"precision": None, "lower": None, "upper": None, "compared": 0}, []),
     ],
 )
