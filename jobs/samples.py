@@ -7,10 +7,13 @@ from typing import Final
 
 from dataprep.config import PrepareConfig
 from dataprep.sample.generator import write_samples
+from dataprep.sample.utterances import write_utterances
 from jobs.config import load_config
 from jobs.run import exit_with_message, parse
 
 TRUTH_NAME: Final = "truth.json"
+UTTERANCES: Final = "utterances"  # folder in input_root, read by configs/utterances/demo.yaml
+NUM_UTTERANCES: Final = 20_000
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,6 +31,7 @@ def _write(config: PrepareConfig, *, dry_run: bool) -> None:
     if not dry_run:
         try:
             write_samples(config.input_root)
+            write_utterances(folder / UTTERANCES, NUM_UTTERANCES)
         except OSError as error:
             raise OSError(
                 f"the sample corpora cannot be written to input_root {config.input_root} ({error.strerror}); "

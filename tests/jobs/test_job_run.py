@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from pyspark.errors import PySparkException
 
+from dataprep.config import PrepareConfig
 from dataprep.ledger import LedgerError
+from dataprep.utterances.config import UtterancesConfig
 from jobs import run, samples
+from jobs.config import load_config
 from jobs.java import JavaError
 from jobs.run import RunFolderError, exit_with_message
 
@@ -64,6 +67,17 @@ def test_a_machine_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert run._commit() is None
+
+
+def test_samples_hold_what_both_demo_configurations_read(tmp_path: Path) -> None:
+    samples.main(["--config", "configs/dataprep/demo.yaml", "--set", f"input_root={tmp_path}"])
+
+    for path, root, kind in (
+        ("configs/dataprep/demo.yaml", tmp_path, PrepareConfig),
+        ("configs/utterances/demo.yaml", tmp_path / "utterances", UtterancesConfig),
+    ):
+        config = load_config(path, [f"input_root={root}"], kind)
+        assert all(any(root.glob(pattern)) for source in config.sources for pattern in source.paths)
 
 
 def test_samples_are_not_written_among_other_files(
