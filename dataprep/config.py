@@ -694,9 +694,8 @@ class PrepareConfig(StrictConfig):
         description="thresholds and stop words per locale: builtin, none, or a file that `make calibrate` made; what "
         "rules and rules_by_locale say comes before it",
     )
-    rules: RulesConfig = (
-        RulesConfig()
-    )  # what is said here, null included, comes before the file; the rest does not
+    # What is said here, null included, comes before the thresholds file; the defaults of the rest come after it.
+    rules: RulesConfig = RulesConfig()
     rules_by_locale: dict[str, dict[str, float | bool | str | None]] = Field(
         default_factory=dict, description="per locale, thresholds that differ from `rules`"
     )

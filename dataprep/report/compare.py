@@ -182,13 +182,14 @@ def _fates(run: str, bucket: int, buckets: int) -> pa.Table:
 
 
 def _with_excerpts(rows: list[Row], first: str, second: str) -> list[Row]:
-    """The documents as a reader sees them: where they are from, and how they begin."""
+    """Where the documents are from, and how they begin; not what somebody asked to be removed."""
     shown = []
     for row in rows:
         is_there = row["fate_after"] != ABSENT
         run, suffix = (second, "_after") if is_there else (first, "")
         place = (row[f"{s.PART}{suffix}"], row[f"{s.ROW}{suffix}"])
-        text = texts_at(files.join(run, "documents"), [place])[place]
+        is_secret = s.REMOVAL_REQUEST in (row["fate"], row["fate_after"])
+        text = "" if is_secret else texts_at(files.join(run, "documents"), [place])[place]
         shown.append(
             {
                 "doc_id": row[s.DOC_ID],

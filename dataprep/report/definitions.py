@@ -193,7 +193,7 @@ DEFINITIONS: Final[dict[str, str]] = {
     "precision.removals": "Near duplicates removed in the run: what the sample stands for.",
     "precision.not_read": (
         "Removals of the sample that were not compared: what stays is in an earlier run, the texts are too long, or "
-        "they were emptied on request."
+        "they were asked to be removed."
     ),
     **_under("precision", _PRECISION),
     "precision.wrong": "Removals of the sample that are not similar enough.",

@@ -63,8 +63,12 @@ def measured_precision(run_dir: str, bounds: Bounds, *, own_segment: int = 0) ->
         own_segment: number of the run in its signature index; what stays in other segments is not read.
     """
     removals, first = _first_phase(files.join(run_dir, "dedup", "decisions"))
-    drawn = _second_phase(_with_locales(first, files.join(run_dir, "fates")))
-    here = [row for row in drawn if row["kept_segment"] in (None, own_segment)]
+    drawn = _second_phase(_with_fates(first, files.join(run_dir, "fates")))
+    here = [
+        row
+        for row in drawn
+        if row["kept_segment"] in (None, own_segment) and row[s.DROP_REASON] != s.REMOVAL_REQUEST
+    ]
     pairs = _compared(here, run_dir, bounds)
     scale = removals / len(first) if first else 0.0
     for pair in pairs:
@@ -112,10 +116,11 @@ def _first_phase(folder: str) -> tuple[int, list[Row]]:
     return number, [] if held is None else held.to_pylist()
 
 
-def _with_locales(removals: list[Row], fates_dir: str) -> list[Row]:
+def _with_fates(removals: list[Row], fates_dir: str) -> list[Row]:
+    """The removals with their locales, and why they are dropped now."""
     places = [(row[s.PART], row[s.ROW]) for row in removals]
-    locales = rows_at(fates_dir, places, [s.LOCALE]) if removals else {}
-    return [row | {s.LOCALE: locales[row[s.PART], row[s.ROW]][s.LOCALE]} for row in removals]
+    fates = rows_at(fates_dir, places, [s.LOCALE, s.DROP_REASON]) if removals else {}
+    return [row | fates[row[s.PART], row[s.ROW]] for row in removals]
 
 
 def _second_phase(removals: list[Row]) -> list[Row]:
@@ -135,7 +140,7 @@ def _second_phase(removals: list[Row]) -> list[Row]:
 
 
 def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
-    """The pairs with their similarity counted again, without those whose texts are too long, or emptied on request."""
+    """The pairs with their similarity counted again, without texts that are too long or were asked to be removed."""
     kept_at = _places_of({row[s.KEPT_DOC_ID] for row in drawn}, files.join(run_dir, "fates"))
     documents_dir = files.join(run_dir, "documents")
     paired = [
@@ -176,7 +181,7 @@ def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
 
 
 def _places_of(doc_ids: set[str], fates_dir: str) -> dict[str, tuple[int, int]]:
-    """Part and row of documents; of equal ones, the first."""
+    """Part and row of documents that were not asked to be removed; of equal ones, the first."""
     wanted = pa.array(sorted(doc_ids), pa.string())
     found: dict[str, tuple[int, int]] = {}
     if not doc_ids:
@@ -184,10 +189,11 @@ def _places_of(doc_ids: set[str], fates_dir: str) -> dict[str, tuple[int, int]]:
     for path in files.list_files(fates_dir, ".parquet"):
         part = part_number(path)
         with files.open_binary(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=[s.DOC_ID, s.ROW]):
-                hits = batch.filter(pc.is_in(batch.column(s.DOC_ID), wanted))
-                for doc_id, row in zip(hits[s.DOC_ID].to_pylist(), hits[s.ROW].to_pylist(), strict=True):
-                    found.setdefault(doc_id, (part, row))
+            columns = [s.DOC_ID, s.ROW, s.DROP_REASON]
+            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=columns):
+                for hit in batch.filter(pc.is_in(batch.column(s.DOC_ID), wanted)).to_pylist():
+                    if hit[s.DROP_REASON] != s.REMOVAL_REQUEST:
+                        found.setdefault(hit[s.DOC_ID], (part, hit[s.ROW]))
     return found
 
 

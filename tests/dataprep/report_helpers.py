@@ -1,6 +1,7 @@
 """Run folders with removed near duplicates, for the tests of reports."""
 
 import random
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ def write_removals(
     locales: list[str] | None = None,
     segment: int = 2,
     seed: int = 0,
+    requested: Collection[int] = (),
 ) -> None:
     """Documents, fates, decisions and clusters of near duplicates, as the stages leave them; ids are random."""
     draw = random.Random(seed)
@@ -56,6 +58,7 @@ def write_removals(
     )
     gone = {removed for removed, *_ in removals}
     reasons = ["near_duplicate" if number in gone else None for number in range(len(texts))]
+    reasons = ["removal_request" if number in requested else why for number, why in enumerate(reasons)]
     members = [ids[kept] for _, kept, *_ in removals]
     for name, table in (
         (

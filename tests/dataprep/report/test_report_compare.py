@@ -148,6 +148,23 @@ def test_examples_are_the_same_few_every_time(tmp_path: Path) -> None:
     assert [each["doc_id"] for each in move["examples"]] == ["00", "01", "02"]
 
 
+@pytest.mark.parametrize(
+    "fates", [("removal_request", None), (None, "removal_request"), ("removal_request", "urls")]
+)
+def test_a_text_that_was_asked_to_be_removed_is_never_shown(
+    fates: tuple[str | None, str | None], tmp_path: Path
+) -> None:
+    runs = [
+        write_run(tmp_path / str(number), [("0a", "private words", why), ("1b", "other", None)])
+        for number, why in enumerate(fates)
+    ]
+
+    found = compare_runs(*runs)
+
+    assert found["moves"][0]["documents"] == 1
+    assert "private words" not in as_text(found) + str(found)
+
+
 def test_a_folder_without_a_finished_run_is_named(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", BEFORE)
 

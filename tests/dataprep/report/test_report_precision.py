@@ -99,6 +99,17 @@ def test_emptied_and_very_long_texts_are_not_compared(texts: list[str], tmp_path
     assert found["precision"] is found["lower"] is None
 
 
+@pytest.mark.parametrize("requested", [[0], [1]])
+def test_a_text_that_was_asked_to_be_removed_is_never_shown(requested: list[int], tmp_path: Path) -> None:
+    # It may still be in documents/: a run that honours a list from its start does not empty what it refuses.
+    write_removals(tmp_path, TEXTS, REMOVALS, segment=0, requested=requested)
+
+    found = measured_precision(str(tmp_path), BOUNDS)
+
+    assert (found["removals"], found["compared"], found["not_read"]) == (2, 1, 1)
+    assert SHARED not in str(found)
+
+
 def test_what_stays_in_an_earlier_run_is_not_read(tmp_path: Path) -> None:
     write_removals(tmp_path, TEXTS, REMOVALS, segment=1)
 
