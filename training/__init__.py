@@ -1,0 +1,1 @@
+"""Trains language models on the shards of the data pipeline. Read `trainer.py` first."""
