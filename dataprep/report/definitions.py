@@ -39,6 +39,18 @@ _PRECISION: Final = {
 }
 
 
+_RECALL: Final = {
+    "recall": "Share that was removed. Null: there were none.",
+    "lower": "Lower end of the 95 % interval: Wilson's score interval, for the effective size of a weighted sample.",
+    "upper": "Upper end of the 95 % interval.",
+}
+_COPIES: Final = {
+    "copies": "Copies whose exact similarity to their original reaches the threshold.",
+    "removed": "Copies that were removed.",
+    **_RECALL,
+}
+
+
 DEFINITIONS: Final[dict[str, str]] = {
     "schema_version": "Version of this file's layout.",
     "definitions": "What each section and number means, by its path; list positions are left out.",
@@ -213,6 +225,40 @@ DEFINITIONS: Final[dict[str, str]] = {
             **_under(f"precision.{table}", _PRECISION),
         }.items()
     },
+    "recall": (
+        "How many of the near duplicates there are were found, measured in two ways that do not depend on each other."
+    ),
+    "recall.reason": "Why recall was not measured; null if it was.",
+    "recall.planted": (
+        "Documents that are kept were copied, edited at random places to a known similarity, sent through "
+        "deduplication among the run's own documents, and taken out again."
+    ),
+    **_under("recall.planted", _COPIES),
+    "recall.planted.not_tried": "Copies left out, because thousands of documents share a band with them.",
+    "recall.planted.below": "Copies made less similar than the threshold asks, to see that they stay.",
+    "recall.planted.below_removed": "Of these, removed: they are similar enough to some other document.",
+    "recall.planted.by_locale": "The same by language.",
+    "recall.planted.by_locale.group": "The language.",
+    **_under("recall.planted.by_locale", _COPIES),
+    "recall.planted.points": "Copies by similarity to their original, in steps of 0.05: points on the S-curve.",
+    "recall.planted.points.jaccard": "Mean exact similarity of the copies and their originals.",
+    "recall.planted.points.copies": "Copies.",
+    "recall.planted.points.probability": "Share that shares a band with its original and so is compared with it.",
+    "recall.planted.points.lower": "Lower end of the 95 % interval (Wilson).",
+    "recall.planted.points.upper": "Upper end of the 95 % interval.",
+    "recall.second": (
+        "Texts were sketched again with another seed, which misses other pairs. Of the near duplicates found then, the "
+        "share that the run removed; each weighs by how seldom the second look finds what the run found at its "
+        "similarity (capture and recapture)."
+    ),
+    "recall.second.seed": "The other seed.",
+    "recall.second.documents": "Documents that were sketched again; a sample of whole files where texts are many.",
+    "recall.second.documents_in_all": "Documents that deduplication compared.",
+    "recall.second.removed": "Near duplicates that the run removed, with what stays among those sketched; a sample.",
+    "recall.second.found_again": "Of these, found with the other seed too.",
+    "recall.second.only_second": "Documents similar enough to one that stays, found with the other seed only.",
+    "recall.second.missed": "Near duplicates that the run missed, estimated for the whole run.",
+    **_under("recall.second", _RECALL),
     "precision.pairs": (
         "Of each language some of these pairs side by side: those that are not similar enough first, then the least "
         "similar. Long texts begin shortly before their first difference."

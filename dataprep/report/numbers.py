@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 import yaml
 
 from dataprep import files
-from dataprep.config import ReportConfig
+from dataprep.config import NearDedupConfig, ReportConfig
 from dataprep.filter.overturned import current_fates, read_keeps
 from dataprep.locales import LOCALES
 from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
 from dataprep.report.definitions import DEFINITIONS
 from dataprep.report.precision import Bounds, measured_precision
+from dataprep.report.recall import Rehearse, measured_recall
 from dataprep.report.settings import public_settings
 from dataprep.report.text import clip
 from dataprep.schema import CONTAMINATED, SCHEMA_VERSION
@@ -82,6 +83,7 @@ def build_report(
     run_dir: str,
     explanations: Mapping[str, str] = MappingProxyType({}),
     settings: ReportConfig | None = None,
+    rehearse: Rehearse | None = None,
 ) -> dict[str, Any]:
     """The whole report as JSON values: counts are documents or records, fractions lie in [0, 1].
 
@@ -93,6 +95,8 @@ def build_report(
         run_dir: the run folder, a path or an fsspec URL.
         explanations: drop or quarantine reason → one sentence that says what it means.
         settings: what raises an alarm; null: as the run's own `config.yaml` says.
+        rehearse: sends edited copies of documents the way of the run's own (`rehearsal.py`); null: recall is not
+            measured.
 
     Raises:
         ReportError: the folder has no ledger, or one of another schema version.
@@ -113,6 +117,7 @@ def build_report(
     counts = {folder: stage.get("counts", {}) for folder, stage in stages.items()}
     funnel = counts["fates"].get("funnel", [])
     overturned = _overturned(run_dir)
+    said = yaml.safe_load(inputs.text("config.yaml")) or {}
     quarantine = _quarantine(inputs.parquet("quarantine", _QUARANTINE_COLUMNS), explanations)
     report = {
         "schema_version": SCHEMA_VERSION,
@@ -135,6 +140,7 @@ def build_report(
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
         "precision": _precision(run_dir, counts["dedup"]),
+        "recall": _recall(run_dir, said, counts["dedup"], rehearse),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
@@ -145,7 +151,6 @@ def build_report(
         "settings": {"yaml": public_settings(inputs.text("config.yaml"))},
     }
     if settings is None:
-        said = yaml.safe_load(inputs.text("config.yaml")) or {}
         settings = ReportConfig.model_validate(said.get("report", {}))
     raised = alarms(report, ledger, settings)
     report["alarms"] = {"settings": settings.model_dump(), "raised": raised}
@@ -304,6 +309,11 @@ def _precision(run_dir: str, counts: Row) -> Row:
         return measured_precision(run_dir, Bounds(1.0, None))
     bounds = Bounds(counts["min_jaccard"], counts.get("min_containment"))
     return measured_precision(run_dir, bounds, own_segment=counts.get("earlier_segments", 0))
+
+
+def _recall(run_dir: str, said: Row, counts: Row, rehearse: Rehearse | None) -> Row:
+    settings = NearDedupConfig.model_validate(said.get("near_dedup", {}))
+    return measured_recall(run_dir, settings, rehearse if counts else None)
 
 
 def _duplicates(counts: Row) -> Row:

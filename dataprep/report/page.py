@@ -403,6 +403,39 @@ def _precision_tables(report: Row) -> dict[str, Table | None]:
     }
 
 
+def _recall_tables(report: Row) -> dict[str, Table | None]:
+    planted = report["recall"]["planted"]
+    return {
+        "recall_locale": _table(
+            "recall-locale",
+            "Planted copies by language",
+            planted["by_locale"],
+            "recall.planted.by_locale",
+            [
+                ("group", "Language", None),
+                ("copies", "Copies", integer),
+                ("removed", "Removed", integer),
+                ("recall", "Recall", percent),
+                ("lower", "from", percent),
+                ("upper", "to", percent),
+            ],
+        ),
+        "recall_points": _table(
+            "recall-points",
+            "Planted copies by similarity to their original",
+            [{**row, "jaccard": f"{row['jaccard']:.3f}"} for row in planted["points"]],
+            "recall.planted.points",
+            [
+                ("jaccard", "Similarity J", None),
+                ("copies", "Copies", integer),
+                ("probability", "Compared", percent),
+                ("lower", "from", percent),
+                ("upper", "to", percent),
+            ],
+        ),
+    }
+
+
 def _tables(report: Row) -> dict[str, Table | None]:
     return {
         "sources": _table(
@@ -470,6 +503,7 @@ def _tables(report: Row) -> dict[str, Table | None]:
         ),
         **_duplicate_tables(report),
         **_precision_tables(report),
+        **_recall_tables(report),
         "lines": _table(
             "lines-by-source",
             "Lines of the documents that took part, per source",
@@ -605,7 +639,10 @@ def _plots(report: Row) -> dict[str, Markup]:
         "cluster_sizes": plots.cluster_sizes(duplicates["cluster_sizes"]),
         "jaccard": plots.jaccard_histogram(duplicates["jaccard_histogram"], duplicates["min_jaccard"]),
         "s_curve": plots.s_curve(
-            duplicates["num_bands"], duplicates["rows_per_band"], duplicates["min_jaccard"]
+            duplicates["num_bands"],
+            duplicates["rows_per_band"],
+            duplicates["min_jaccard"],
+            report["recall"]["planted"]["points"],
         ),
         "balance": plots.balance(report["balance"]["locales"]),
     }

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from xml.sax.saxutils import escape
@@ -201,8 +201,17 @@ def jaccard_histogram(bins: list[Row], min_jaccard: float | None) -> str:
         return _svg(figure, name, "Candidate pairs by exact Jaccard similarity, with the threshold")
 
 
-def s_curve(num_bands: int | None, rows_per_band: int | None, min_jaccard: float | None) -> str:
-    """Curve of the probability that a pair becomes a candidate, with the threshold; empty without settings."""
+def s_curve(
+    num_bands: int | None, rows_per_band: int | None, min_jaccard: float | None, points: Sequence[Row] = ()
+) -> str:
+    """Curve of the probability that a pair becomes a candidate, with the threshold; empty without settings.
+
+    Args:
+        num_bands: LSH bands.
+        rows_per_band: hashes of each.
+        min_jaccard: threshold in [0, 1].
+        points: `recall.planted.points` of the report.
+    """
     if num_bands is None or rows_per_band is None or min_jaccard is None:
         return ""
     name = "plot-s-curve"
@@ -222,6 +231,19 @@ def s_curve(num_bands: int | None, rows_per_band: int | None, min_jaccard: float
         )
         axes.plot(similarity, probability, color=KEPT, linewidth=2.2)
         axes.plot([min_jaccard], [at_threshold], marker="o", color=KEPT, markersize=6)
+        if points:
+            axes.errorbar(
+                [row["jaccard"] for row in points],
+                [row["probability"] for row in points],
+                yerr=[
+                    [row["probability"] - row["lower"] for row in points],
+                    [row["upper"] - row["probability"] for row in points],
+                ],
+                fmt="s",
+                color=INK,
+                markersize=3.5,
+                elinewidth=1.0,
+            )
         # The curve keeps clear of the upper left corner with any setting that anyone would choose.
         axes.text(0.02, 0.9, f"at the threshold: {at_threshold:.1%}", transform=axes.transAxes)
         _threshold(axes, min_jaccard)

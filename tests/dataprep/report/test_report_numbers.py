@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from dataprep.config import NearDedupConfig
 from dataprep.report.definitions import DEFINITIONS
 from dataprep.report.numbers import ReportError, build_report, candidate_probability
+from dataprep.report.recall import Planted, planted_recall
 from dataprep.report.write import write_report
 
 Rows = list[dict[str, Any]]
@@ -320,6 +322,8 @@ def test_a_run_without_line_deduplication_has_no_numbers_of_lines(
 
 def test_every_number_has_a_definition_and_every_definition_a_use(run_dir: Path) -> None:
     report = build_report(str(run_dir))
+    copy = Planted("en", "an original", "a copy", 0.8)
+    report["recall"]["planted"] = planted_recall([copy], [(True, True)], NearDedupConfig())
 
     del report["definitions"], report["run"]["versions"]
     paths = set(leaf_paths(report))
