@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from dataprep.report import plots
 from dataprep.report.numbers import locale_name
+from dataprep.report.sections import flow_tables, language_tables, signal_tables
 from dataprep.report.tables import (
     MAX_HEAT,
     Cell,
@@ -339,6 +340,9 @@ def _tables(report: Row) -> dict[str, Table | None]:
                 ("honoured", "Kept", None),
             ],
         ),
+        **flow_tables(report),
+        **language_tables(report),
+        **signal_tables(report),
         "thresholds": _thresholds(report),
         "default_thresholds": _table(
             "default-thresholds",
@@ -499,6 +503,14 @@ def _plots(report: Row) -> dict[str, Markup]:
     return {name: Markup(svg) for name, svg in drawn.items()}
 
 
+def _rule_plots(report: Row) -> dict[str, Markup]:
+    """The histogram of each rule that rejects documents; empty without a signal."""
+    return {
+        rule["rule"]: Markup(plots.signal_histogram(rule, f"plot-rule-{number}"))
+        for number, rule in enumerate(report["signals"]["rules"])
+    }
+
+
 def _compared(example: Row) -> Row | None:
     """Both texts of a duplicate, in pieces; null if the document is none."""
     if example["kept_excerpt"] is None or example["excerpt"] is None:
@@ -543,6 +555,7 @@ def render(report: dict[str, Any]) -> str:
         script_sha256=digest,
         tables=_tables(report),
         plots=_plots(report),
+        rule_plots=_rule_plots(report),
         compared=_compared,
         locale_name=locale_name,
         check_names=CHECK_NAMES,
