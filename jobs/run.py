@@ -352,7 +352,8 @@ def write_run(run_dir: str, started_at: datetime.datetime, done: Sequence[tuple[
         "master": spark_master(),
         "cores": local_cores(spark_master()),
         "stages": [
-            {"stage": record.stage, "elapsed_s": record.elapsed_s, "skipped": skipped}
+            # The record of a skipped stage has the time that its output took, in an earlier run.
+            {"stage": record.stage, "elapsed_s": 0.0 if skipped else record.elapsed_s, "skipped": skipped}
             for record, skipped in done
         ],
     }

@@ -289,6 +289,7 @@ def signal_histogram(rule: Row, name: str) -> str:
             ["less"] * len(ends[0]) + [f"{each:,.6g}" for each in ticks] + ["more"] * len(ends[1]),
         )
         axes.set_xlim(-1.8, right + 1.8)
+        axes.tick_params(axis="y", left=False)
         axes.grid(axis="y")
         axes.set_xlabel(f"{rule['signal']}{' (log scale)' if is_log else ''}")
         axes.set_ylabel(f"documents{' (log scale)' if bottom else ''}")
@@ -298,9 +299,12 @@ def signal_histogram(rule: Row, name: str) -> str:
 
 def _compact(svg: str) -> str:
     """The same picture in about half the bytes, for plots of which a page has dozens: to a tenth of a point."""
-    svg = re.sub(r"(\d\.\d)\d+", r"\1", svg)
     svg = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", svg)
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # nothing refers to groups
+    svg = re.sub(r'(<use [^>]*?) style="[^"]*"', r"\1", svg)  # what they use has the style
+    svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)  # backgrounds
+    # Inside tags only: labels are numbers too. Coordinates have many decimals, opacities have two.
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d)\d{3,}", r"\1", tag[0]), svg)
     return re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><")
 
 

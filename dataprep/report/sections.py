@@ -27,14 +27,13 @@ def _rules(rules: Sequence[Row]) -> Table:
             Column("Highest", f"{path}.highest_threshold", number),
             Column("Rejected", f"{path}.rejected"),
             Column("With credit", f"{path}.credited"),
-            Column("Without value", f"{path}.without_value"),
         ],
         [
             [
                 Cell(rule["rule"], target=f"rule-{rule['rule']}"),
                 Cell(rule["signal"] or ""),
                 *(Cell(rule[name]) for name in ("default", "lowest_threshold", "highest_threshold")),
-                *(Cell(rule[name]) for name in ("rejected", "credited", "without_value")),
+                *(Cell(rule[name]) for name in ("rejected", "credited")),
             ]
             for rule in rules
         ],

@@ -224,8 +224,8 @@ class _Block:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What is known of one rule.
+class Tally:
+    """What is known of one rule, so far.
 
     Attributes:
         edges: bounds of the bins; empty if no document has a value.
@@ -251,6 +251,7 @@ class _Tally:
     under: _Nearest = field(default_factory=_Nearest)
 
     def count(self, values: Numbers, rejected_N: Booleans) -> None:
+        """Count documents by their values, NaN where they have none, and those that the rule rejects."""
         has_N = ~np.isnan(values)
         missing = len(values) - int(has_N.sum())
         if missing:
@@ -281,11 +282,11 @@ def bounds(values: Numbers, thresholds: Numbers, *, whole: bool) -> tuple[Number
         return np.zeros(0), "linear"
     low, high = (float(each) for each in np.quantile(values, QUANTILES))
     low, high = min([low, *thresholds.tolist()]), max([high, *thresholds.tolist()])
-    if whole and low < 1 and high >= 10 * LOG_FROM:
-        low = 1.0  # zeros lie below the range then
-    is_log = low > 0 and high / low >= LOG_FROM
     if whole:
-        low, high = np.floor(low), np.floor(high) + 1
+        low, high = float(np.floor(low)), float(np.floor(high)) + 1
+        if low < 1 and high >= 10 * LOG_FROM:
+            low = 1.0  # zeros lie below the range then
+    is_log = low > 0 and high / low >= LOG_FROM
     if is_log:
         edges = np.geomspace(low, high, BINS + 1)
     elif whole:
@@ -411,7 +412,7 @@ class _Run:
                         yield _Block(batch, part_number(path), rows, self._rules)
                     first += batch.num_rows
 
-    def _tallies(self) -> dict[str, _Tally]:
+    def _tallies(self) -> dict[str, Tally]:
         """Empty tallies, with the bins for what some of the documents have."""
         values: dict[str, list[Numbers]] = {rule.reason: [] for rule in self._in_force}
         whole: dict[str, bool] = {}
@@ -431,10 +432,10 @@ class _Run:
             found = np.concatenate([np.zeros(0), *values.pop(rule.reason)])
             edges, scale = bounds(found, thresholds, whole=whole.get(rule.reason, False))
             bins = len(edges) + 1
-            tallies[rule.reason] = _Tally(edges, scale, np.zeros(bins, np.int64), np.zeros(bins, np.int64))
+            tallies[rule.reason] = Tally(edges, scale, np.zeros(bins, np.int64), np.zeros(bins, np.int64))
         return tallies
 
-    def _add(self, block: _Block, tallies: dict[str, _Tally]) -> None:
+    def _add(self, block: _Block, tallies: dict[str, Tally]) -> None:
         rows, relaxed = self._rules.rows(block.batch), self._relaxed.rows(block.batch)
         fate_N, is_asked_N = self._fates(block)
         self._locales += np.bincount(block.locale_N, minlength=len(self._locales))
@@ -489,7 +490,7 @@ class _Run:
     # --- what is told ---
 
     @staticmethod
-    def _rejected(tally: _Tally) -> int:
+    def _rejected(tally: Tally) -> int:
         return int(tally.rejected.sum()) + tally.rejected_without_value
 
     def _of_locales(self, rule: Rule) -> Numbers:
@@ -498,7 +499,7 @@ class _Run:
         values = self._rules.thresholds[measured][self._locales > 0] if measured else np.zeros(0)
         return values[~np.isnan(values)]
 
-    def _common(self, rule: Rule, tally: _Tally) -> Row:
+    def _common(self, rule: Rule, tally: Tally) -> Row:
         default = self._defaults.get(rule.threshold) if rule.threshold else None
         has_values = tally.smallest <= tally.largest
         of_locales = self._of_locales(rule)
@@ -513,7 +514,7 @@ class _Run:
             "largest": _plain(tally.largest) if has_values else None,
         }
 
-    def _row(self, rule: Rule, tally: _Tally) -> Row:
+    def _row(self, rule: Rule, tally: Tally) -> Row:
         values, locales = np.unique(self._of_locales(rule), return_counts=True)
         ends = [None, *(_plain(edge) for edge in tally.edges), None]
         return {
@@ -554,7 +555,7 @@ class _Run:
             "examples_not_rejected": [],
         }
 
-    def _idle(self, rule: Rule, tally: _Tally) -> Row:
+    def _idle(self, rule: Rule, tally: Tally) -> Row:
         closest = tally.under.chosen()[:1]
         return {
             **self._common(rule, tally),
@@ -562,7 +563,7 @@ class _Run:
             "closest_threshold": _plain(closest[0][4]) if closest else None,
         }
 
-    def _shown(self, tallies: dict[str, _Tally]) -> dict[str, Row]:
+    def _shown(self, tallies: dict[str, Tally]) -> dict[str, Row]:
         """The examples of each rule, without texts that were asked to be removed or are empty."""
         sides = {
             (reason, side): nearest.chosen()
