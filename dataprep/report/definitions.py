@@ -81,7 +81,7 @@ _SIGNALS: Final = {
         "first is for what lies below, the last for what lies above."
     ),
     "signals.rules.bins.lower": "Lower bound, inclusive; null: none.",
-    "signals.rules.bins.upper": "Upper bound, exclusive; null: none.",
+    "signals.rules.bins.upper": "Upper bound, exclusive but for the end of the range; null: none.",
     "signals.rules.bins.documents": "Documents in the bin.",
     "signals.rules.bins.rejected": "Those of them that the rule rejects.",
     "signals.rules.locale_thresholds": "The different thresholds of the locales of the run.",

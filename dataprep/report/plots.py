@@ -258,7 +258,7 @@ def signal_histogram(rule: Row, name: str) -> str:
 
     def position(value: float) -> float:
         if value < edges[0] or value > edges[-1]:
-            return -1.1 if value < edges[0] else right + 1.1
+            return -1.4 if value < edges[0] else right + 1.4
         return float(np.interp(np.log(value) if is_log else value, scaled, range(right + 1)))
 
     with _style(name):
@@ -268,7 +268,7 @@ def signal_histogram(rule: Row, name: str) -> str:
         for key, colour in (("documents", NEUTRAL), ("rejected", REJECTED)):
             heights = [row[key] for row in rule["bins"]]
             stairs = [heights[0], 0, *heights[1:-1], 0, heights[-1]]
-            places = [-1.6, -0.6, *range(right + 1), right + 0.6, right + 1.6]
+            places = [-1.9, -0.9, *range(right + 1), right + 0.9, right + 1.9]
             axes.stairs(
                 [max(each, bottom) for each in stairs], places, baseline=bottom, fill=True, color=colour
             )
@@ -281,14 +281,14 @@ def signal_histogram(rule: Row, name: str) -> str:
         locator = LogLocator() if is_log else MaxNLocator(7)
         ticks = [each for each in locator.tick_values(edges[0], edges[-1]) if edges[0] <= each <= edges[-1]]
         ends = (
-            [-1.1] * bool(rule["bins"][0]["documents"]),
-            [right + 1.1] * bool(rule["bins"][-1]["documents"]),
+            [-1.4] * bool(rule["bins"][0]["documents"]),
+            [right + 1.4] * bool(rule["bins"][-1]["documents"]),
         )
         axes.set_xticks(
             [*ends[0], *(position(each) for each in ticks), *ends[1]],
             ["less"] * len(ends[0]) + [f"{each:,.6g}" for each in ticks] + ["more"] * len(ends[1]),
         )
-        axes.set_xlim(-1.8, right + 1.8)
+        axes.set_xlim(-2.1, right + 2.1)
         axes.tick_params(axis="y", left=False)
         axes.grid(axis="y")
         axes.set_xlabel(f"{rule['signal']}{' (log scale)' if is_log else ''}")

@@ -296,8 +296,12 @@ def bounds(values: Numbers, thresholds: Numbers, *, whole: bool) -> tuple[Number
         edges = np.linspace(low, high, BINS + 1)
     rounded = np.ceil(edges) if whole else np.array([float(f"{edge:.{_DIGITS}g}") for edge in edges])
     rounded = np.unique(rounded)
+    if not whole:
+        # Both ends belong to the range: of a fraction, most documents may have exactly 1.
+        rounded[0] = min(rounded[0], low)
+        rounded[-1] = np.nextafter(max(rounded[-1], high), np.inf)
     if len(rounded) == 1:
-        rounded = np.array([rounded[0], np.nextafter(rounded[0], np.inf)])
+        rounded = np.array([low, rounded[0]])
     return rounded, "log" if is_log else "linear"
 
 

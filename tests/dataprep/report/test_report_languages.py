@@ -103,15 +103,16 @@ def test_what_stays_in_an_earlier_run_has_no_locale(tmp_path: Path) -> None:
     assert [(row["kept_locale"], row["documents"]) for row in found["overlap"]] == [("en", 1), (None, 1)]
 
 
+@pytest.mark.parametrize("removals", [5, 20])
 def test_of_many_removals_those_with_the_smallest_hashes_are_looked_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    removals: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_REMOVALS", 4)
-    write_removals(tmp_path, [SHARED] * 40, [(2 * n, 2 * n + 1, 0.9, 3) for n in range(20)])
+    write_removals(tmp_path, [SHARED] * 40, [(2 * n, 2 * n + 1, 0.9, 3) for n in range(removals)])
 
     found = languages(str(tmp_path))["duplicates"]
 
-    assert (found["removals"], found["compared"]) == (20, 4)
+    assert (found["removals"], found["compared"]) == (removals, 4)
     assert found["overlap"] == [
         {"removed_locale": "en", "kept_locale": "en", "documents": 4, "fraction_of_removed": 1.0}
     ]

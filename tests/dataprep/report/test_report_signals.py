@@ -98,7 +98,7 @@ def test_examples_are_the_nearest_to_the_threshold_of_their_own_locale(tmp_path:
 
 
 def test_of_few_locales_several_documents_are_shown_and_of_equal_ones_the_smallest_id(tmp_path: Path) -> None:
-    write_documents(tmp_path, [short(doc_id, 19) for doc_id in "ca"])
+    write_documents(tmp_path, [short(doc_id, 19) for doc_id in "gfeca"])
     write_documents(tmp_path, [short("b", 19), short("0", 18), short("z", 200)], part=1)
 
     found = rule(looked_at(tmp_path), "too_few_words")
@@ -189,7 +189,15 @@ def test_a_text_that_was_asked_to_be_removed_is_never_shown(tmp_path: Path) -> N
         [
             short("a", 10),
             short("b", 11),
-            document("c", fate="removal_request", num_units=20, text="private words"),
+            # Nearer to the threshold than all others, on both sides; a reviewer had wanted to keep the latter.
+            *(
+                document(f"c{n}", fate="removal_request", num_units=20, text=f"private words {n}")
+                for n in range(3)
+            ),
+            *(
+                document(f"e{n}", fate="removal_request", num_units=19, text=f"private words {n}")
+                for n in range(3)
+            ),
             document("d", num_units=21),
         ],
     )
@@ -197,8 +205,9 @@ def test_a_text_that_was_asked_to_be_removed_is_never_shown(tmp_path: Path) -> N
     found = looked_at(tmp_path)
 
     words_rule = rule(found, "too_few_words")
+    assert ids(words_rule["examples_rejected"]) == ["b", "a"]
     assert ids(words_rule["examples_not_rejected"]) == ["d"]
-    assert sum(row["documents"] for row in words_rule["bins"]) == 4
+    assert sum(row["documents"] for row in words_rule["bins"]) == 9
     assert "private words" not in str(found)
 
 
@@ -383,6 +392,7 @@ def test_every_document_is_in_one_bin_or_has_no_value(
         ([0.0, 0.0, 2000.0], [], True, 1.0, 1981.0, "log"),
         ([0.0, 60.0], [], True, 0.0, 60.0, "linear"),
         ([3.0, 3.0], [], True, 3.0, 4.0, "linear"),
+        ([0.5, 0.5], [], False, 0.5, 0.5, "linear"),
     ],
 )
 def test_bins_reach_over_the_bulk_of_the_values_and_the_thresholds(
@@ -390,7 +400,15 @@ def test_bins_reach_over_the_bulk_of_the_values_and_the_thresholds(
 ) -> None:
     edges, found = bounds(np.array(values), np.array(thresholds), whole=whole)
 
-    assert (edges[0], edges[-1], found) == (first, last, scale)
+    assert (edges[0], edges[-1]) == pytest.approx((first, last), rel=1e-9)
+    assert found == scale
+
+
+@pytest.mark.parametrize(("value", "whole"), [(1.0, False), (0.1234567, False), (0.0, False), (3.0, True)])
+def test_the_value_that_most_documents_have_is_in_the_range(value: float, whole: bool) -> None:
+    edges, _ = bounds(np.full(9, value), np.array([0.5]) if not whole else np.zeros(0), whole=whole)
+
+    assert edges[0] <= value < edges[-1]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
