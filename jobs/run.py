@@ -350,7 +350,7 @@ def write_config(config: PrepareConfig | UtterancesConfig) -> None:
 
 
 def write_run(run_dir: str, started_at: datetime.datetime, done: Sequence[tuple[StageRecord, bool]]) -> None:
-    """`run.json`: what ran, on what, and how long each stage took."""
+    """`run.json`: what ran, on what, and how long each stage took; `cores` is null on a cluster."""
     value: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "started_at": started_at.isoformat(timespec="seconds"),
@@ -364,8 +364,10 @@ def write_run(run_dir: str, started_at: datetime.datetime, done: Sequence[tuple[
             },
         },
         "master": spark_master(),
+        "cores": local_cores(spark_master()),
         "stages": [
-            {"stage": record.stage, "elapsed_s": record.elapsed_s, "skipped": skipped}
+            # The record of a skipped stage has the time that its output took, in an earlier run.
+            {"stage": record.stage, "elapsed_s": 0.0 if skipped else record.elapsed_s, "skipped": skipped}
             for record, skipped in done
         ],
     }

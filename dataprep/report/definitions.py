@@ -50,6 +50,119 @@ _COPIES: Final = {
     **_RECALL,
 }
 
+_OF_RULE: Final = {
+    "rule": "Name of the rule: the drop reason of what it rejects.",
+    "signal": "The measurement that it looks at; null where there is none.",
+    "threshold": "The setting of `rules` that it compares with; null where there is none.",
+    "default": "The threshold where no locale says something else; null: off, or no number.",
+    "lowest_threshold": "The lowest threshold of the locales of the run; null: off in all of them, or no number.",
+    "highest_threshold": "The highest.",
+    "smallest": "The smallest value of the signal that a document has; null: none has one.",
+    "largest": "The largest.",
+}
+
+_EXAMPLE_OF_RULE: Final = {
+    "doc_id": "Content address of the document.",
+    "source": "Its source.",
+    "locale": "Its locale.",
+    "value": "Its value of the signal.",
+    "threshold": "The threshold in force in its locale; null where the rule compares with no number.",
+    "excerpt": "Beginning of its text.",
+}
+
+_SIGNALS: Final = {
+    "signals": (
+        "Where the thresholds lie in what they cut, for every rule in force that rejects documents, whatever other "
+        "rule has the credit; and the documents nearest to the threshold of their own locale, on both sides of it."
+    ),
+    "signals.reason": "Why nothing is shown; null where something is.",
+    "signals.excerpts": "Why no texts are shown; null where they are.",
+    "signals.documents": "Documents that were looked at: all of them up to two million.",
+    "signals.of_documents": "Documents of the run.",
+    "signals.rules": "The rules that reject documents, the one with most first.",
+    **_under("signals.rules", _OF_RULE),
+    "signals.rules.explanation": "What the rule means, with its source.",
+    "signals.rules.rejected": "Documents that it rejects, whatever rule before it has the credit.",
+    "signals.rules.credited": "Documents that no rule before it rejects.",
+    "signals.rules.without_value": "Documents that have no value of the signal; they are in no bin.",
+    "signals.rules.rejected_without_value": "Those of them that it rejects, for another reason than the signal.",
+    "signals.rules.scale": "Of the bins: linear or log; null without a signal.",
+    "signals.rules.bins": (
+        "Documents by the signal. The bins reach from its 0.5 % to its 99.5 % quantile and over all thresholds; the "
+        "first is for what lies below, the last for what lies above."
+    ),
+    "signals.rules.bins.lower": "Lower bound, inclusive; null: none.",
+    "signals.rules.bins.upper": "Upper bound, exclusive but for the end of the range; null: none.",
+    "signals.rules.bins.documents": "Documents in the bin.",
+    "signals.rules.bins.rejected": "Those of them that the rule rejects.",
+    "signals.rules.locale_thresholds": "The different thresholds of the locales of the run.",
+    "signals.rules.locale_thresholds.value": "A threshold.",
+    "signals.rules.locale_thresholds.locales": "Locales of the run that have it.",
+    "signals.rules.examples_rejected": (
+        "Of what it rejects, the nearest to the threshold; different locales first. Without a threshold, some of it."
+    ),
+    **_under("signals.rules.examples_rejected", _EXAMPLE_OF_RULE),
+    "signals.rules.examples_not_rejected": "Of what it looks at and does not reject, the nearest to the threshold.",
+    **_under("signals.rules.examples_not_rejected", _EXAMPLE_OF_RULE),
+    "signals.idle": "The rules that reject no document.",
+    **_under("signals.idle", _OF_RULE),
+    "signals.idle.closest": "Of what it looks at, the value nearest to the threshold of its locale; null: no such.",
+    "signals.idle.closest_threshold": "That threshold.",
+}
+
+_LANGUAGES: Final = {
+    "languages": (
+        "The language that the source declares for a document, and the one that language identification detects in "
+        "its text. They differ where a source is wrong, or the model is."
+    ),
+    "languages.documents": "Documents of the run, whatever their fate.",
+    "languages.declared_none": "Documents whose source declares no language.",
+    "languages.compared": "Documents with a declared and a detected language.",
+    "languages.differ": "Those of them whose languages differ.",
+    "languages.differ_fraction": "These per document compared.",
+    "languages.differ_close": "Of the languages that differ, those that the model confuses: no rule rejects for them.",
+    "languages.disagreements": "Pairs of languages that differ, at most fifty.",
+    "languages.disagreements.declared": "Language that the source declares.",
+    "languages.disagreements.detected": "Language that was detected: best label of the model, as a locale.",
+    "languages.disagreements.documents": "Documents with the pair.",
+    "languages.disagreements.fraction_of_declared": "These per document that declares the language.",
+    "languages.disagreements.is_close": "Whether the model confuses the two, so that no rule rejects for it.",
+    "languages.confusion": "The twenty languages that most documents declare, against each other.",
+    "languages.confusion.declared": "Language that the source declares.",
+    "languages.confusion.detected": "Language that was detected; others: none of these; null: none was detected.",
+    "languages.confusion.documents": "Documents with the pair; the shade is their part of the row.",
+    "languages.confusion.fraction_of_declared": "These per document that declares the language.",
+    "languages.duplicates": "Documents removed as duplicates, exact or near, by their locale and that of what stays.",
+    "languages.duplicates.removals": "Documents removed as duplicates.",
+    "languages.duplicates.compared": "Removals that were looked up: all up to 200,000, else as many, by their hashes.",
+    "languages.duplicates.kept_elsewhere": "Those for which a document of an earlier run stays; its locale is unknown.",
+    "languages.duplicates.across": "Removals for a document in another locale.",
+    "languages.duplicates.across_fraction": "These per removal for a document of this run.",
+    "languages.duplicates.pairs": "Pairs of locales that differ, at most fifty.",
+    "languages.duplicates.pairs.removed_locale": "Locale of the removed documents.",
+    "languages.duplicates.pairs.kept_locale": "Locale of the documents kept in their place.",
+    "languages.duplicates.pairs.documents": "Removals looked up.",
+    "languages.duplicates.overlap": "The twenty locales with most removals, against each other.",
+    "languages.duplicates.overlap.removed_locale": "Locale of the removed documents.",
+    "languages.duplicates.overlap.kept_locale": (
+        "Locale of the documents kept in their place; others: none of these; null: in another run."
+    ),
+    "languages.duplicates.overlap.documents": "Removals looked up; the shade is their part of the row.",
+    "languages.duplicates.overlap.fraction_of_removed": "These per removal in the locale.",
+}
+
+_FLOW: Final = {
+    "source": "Name of the source in the configuration.",
+    "locale": "Locale (BCP 47): the declared language, else the detected one.",
+    "documents": "Documents read in, those later dropped included.",
+    "kept": "Documents kept.",
+    "dropped": "Documents dropped.",
+    "kept_fraction": "Kept documents per document read in.",
+    "text_bytes": "UTF-8 bytes of the documents' text after clean-up.",
+    "kept_text_bytes": "UTF-8 bytes of what is kept, without removed lines.",
+    "tokens": "Tokens in the shards; null where there are none, or they were not counted by source.",
+}
+
 
 DEFINITIONS: Final[dict[str, str]] = {
     "schema_version": "Version of this file's layout.",
@@ -158,6 +271,10 @@ DEFINITIONS: Final[dict[str, str]] = {
     "thresholds.by_locale.documents": (
         "Reference documents of the locale behind a value of the file; 0: it is that of all locales together."
     ),
+    **_SIGNALS,
+    **_LANGUAGES,
+    **_under("flow.by_source_and_locale", _FLOW),
+    "flow": "The way of each source and locale through the run: what was read in, what is kept, and its tokens.",
     "perplexity": "Documents by how well a language model of good text expects them, where a model is given.",
     "perplexity.by_locale.locale": "Locale (BCP 47).",
     "perplexity.by_locale.bucket": "head, middle or tail, as CCNet calls them: by the locale's two bounds.",
@@ -411,6 +528,10 @@ DEFINITIONS: Final[dict[str, str]] = {
     "timings": "Wall time of the stages.",
     "timings.elapsed_s": "Seconds of this run, all stages together.",
     "timings.peak_memory_bytes": "Largest memory in use during the run, in bytes; null where it was not measured.",
+    "timings.cores": "Cores of the machine that the run had; null on a cluster, and for older runs.",
+    "timings.core_hours": "Cores times the hours of this run; null where the cores were not recorded.",
+    "timings.price_per_core_hour": "The setting `report.price_per_core_hour`; null: not set.",
+    "timings.cost": "Core-hours times the price, in the currency of the price; null without either.",
     "timings.stages.stage": "Stage of the pipeline.",
     "timings.stages.elapsed_s": "Seconds the stage took in this run.",
     "timings.stages.skipped": "Whether the stage was already done with the same settings and inputs.",

@@ -19,9 +19,12 @@ from dataprep.locales import LOCALES
 from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
 from dataprep.report.definitions import DEFINITIONS
+from dataprep.report.flow import flow
+from dataprep.report.languages import languages
 from dataprep.report.precision import Bounds, measured_precision
 from dataprep.report.recall import Rehearse, measured_recall
 from dataprep.report.settings import public_settings
+from dataprep.report.signals import rule_by_rule
 from dataprep.report.text import clip
 from dataprep.schema import CONTAMINATED, SCHEMA_VERSION
 
@@ -94,7 +97,7 @@ def build_report(
     Args:
         run_dir: the run folder, a path or an fsspec URL.
         explanations: drop or quarantine reason → one sentence that says what it means.
-        settings: what raises an alarm; null: as the run's own `config.yaml` says.
+        settings: what raises an alarm, and what a core costs; null: as the run's own `config.yaml` says.
         rehearse: sends edited copies of documents the way of the run's own (`rehearsal.py`); null: recall is not
             measured.
 
@@ -117,8 +120,11 @@ def build_report(
     counts = {folder: stage.get("counts", {}) for folder, stage in stages.items()}
     funnel = counts["fates"].get("funnel", [])
     overturned = _overturned(run_dir)
-    said = yaml.safe_load(inputs.text("config.yaml")) or {}
     quarantine = _quarantine(inputs.parquet("quarantine", _QUARANTINE_COLUMNS), explanations)
+    config = inputs.text("config.yaml")
+    said = yaml.safe_load(config) or {}
+    if settings is None:
+        settings = ReportConfig.model_validate(said.get("report", {}))
     report = {
         "schema_version": SCHEMA_VERSION,
         "definitions": DEFINITIONS,
@@ -136,7 +142,10 @@ def build_report(
         "inputs": _went_in(ledger, funnel, counts["documents"]),
         "drops": _drops(ledger, funnel, explanations),
         "overturned": {"documents": overturned},
+        "flow": {"by_source_and_locale": flow(funnel, manifest)},
         "thresholds": _thresholds(counts["fates"].get("thresholds", {})),
+        "signals": rule_by_rule(run_dir, config, counts["fates"].get("thresholds", {})),
+        "languages": languages(run_dir),
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
         "precision": _precision(run_dir, counts["dedup"]),
@@ -147,13 +156,11 @@ def build_report(
         "quarantine": quarantine,
         "balance": _balance(plan),
         "shards": _shards(manifest),
-        "timings": _timings(run, stages.values()),
-        "settings": {"yaml": public_settings(inputs.text("config.yaml"))},
+        "timings": _timings(run, stages.values(), settings.price_per_core_hour),
+        "settings": {"yaml": public_settings(config)},
     }
-    if settings is None:
-        settings = ReportConfig.model_validate(said.get("report", {}))
     raised = alarms(report, ledger, settings)
-    report["alarms"] = {"settings": settings.model_dump(), "raised": raised}
+    report["alarms"] = {"settings": settings.model_dump(exclude={"price_per_core_hour"}), "raised": raised}
     return report | {"missing_inputs": sorted(set(inputs.missing))}
 
 
@@ -559,12 +566,20 @@ def _shards(manifest: Row) -> Row:
     }
 
 
-def _timings(run: Row, stages: Iterable[Row]) -> Row:
+def _timings(run: Row, stages: Iterable[Row], price_per_core_hour: float | None) -> Row:
     recorded = {stage["stage"]: stage["elapsed_s"] for stage in stages if stage}
     ran = run.get("stages", [])
+    elapsed_s, cores = sum(stage["elapsed_s"] for stage in ran), run.get("cores")
+    core_hours = None if cores is None else cores * elapsed_s / 3600
     return {
-        "elapsed_s": sum(stage["elapsed_s"] for stage in ran),
+        "elapsed_s": elapsed_s,
         "peak_memory_bytes": run.get("peak_memory_bytes"),
+        "cores": cores,
+        "core_hours": core_hours,
+        "price_per_core_hour": price_per_core_hour,
+        "cost": None
+        if core_hours is None or price_per_core_hour is None
+        else core_hours * price_per_core_hour,
         "stages": [
             {
                 "stage": stage["stage"],
