@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dataprep.report.numbers import build_report
-from dataprep.report.page import duration, integer, number, percent, render, size
+from dataprep.report.page import render
+from dataprep.report.tables import duration, integer, number, percent, size
 
 Rows = list[dict[str, Any]]
 VOID = {"meta", "br", "input", "link", "img", "hr"}
