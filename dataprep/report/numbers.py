@@ -18,6 +18,7 @@ from dataprep.filter.overturned import current_fates, read_keeps
 from dataprep.locales import LOCALES
 from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
+from dataprep.report.clusters import duplicate_clusters
 from dataprep.report.definitions import DEFINITIONS
 from dataprep.report.precision import Bounds, measured_precision
 from dataprep.report.settings import public_settings
@@ -135,6 +136,7 @@ def build_report(
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
         "precision": _precision(run_dir, counts["dedup"]),
+        "clusters": _clusters(run_dir, counts["dedup"]),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
@@ -304,6 +306,11 @@ def _precision(run_dir: str, counts: Row) -> Row:
         return measured_precision(run_dir, Bounds(1.0, None))
     bounds = Bounds(counts["min_jaccard"], counts.get("min_containment"))
     return measured_precision(run_dir, bounds, own_segment=counts.get("earlier_segments", 0))
+
+
+def _clusters(run_dir: str, counts: Row) -> Row:
+    own_segment = counts.get("earlier_segments", 0)
+    return duplicate_clusters(run_dir, counts.get("min_jaccard"), own_segment=own_segment)
 
 
 def _duplicates(counts: Row) -> Row:

@@ -54,6 +54,8 @@ def excerpts(left: str, right: str, max_chars: int) -> tuple[str, str]:
 
 def _first_shown(left: str, right: str, max_chars: int) -> int:
     """Where excerpts begin: at the beginning, or a little before the first difference if that would not be seen."""
+    if left.split() == right.split():
+        return 0
     common = next(
         (at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other),
         min(len(left), len(right)),
