@@ -440,14 +440,14 @@ def _add_texts(run: _Run, pairs: list[Row]) -> None:
     places = {place for pair in pairs for place in (pair["place"], pair["kept_place"]) if place is not None}
     documents_dir = run.at("documents")
     about = rows_at(documents_dir, places, [NUM_BYTES, s.LOCATOR, s.LOCALE]) if places else {}
-    short = {place for place in places if about[place][NUM_BYTES] <= MAX_TEXT_BYTES // 2}
+    short = {place for place in places if about[place][NUM_BYTES] <= MAX_TEXT_BYTES // 2}  # of a pair
     texts = texts_at(documents_dir, short) if short else {}
     for pair in pairs:
         for side in ("", "kept_"):
             of_place = about.get(pair[f"{side}place"], {})
             pair[f"{side}locator"] = of_place.get(s.LOCATOR)
             pair[f"{side}locale"] = of_place.get(s.LOCALE)
-        text, kept = (texts.get(pair[place]) or None for place in ("place", "kept_place"))
+        text, kept = (texts.get(pair[place]) for place in ("place", "kept_place"))
         both = (
             excerpts(text, kept, EXCERPT_CHARACTERS)
             if text and kept
