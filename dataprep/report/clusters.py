@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from dataprep import files
 from dataprep import schema as s
-from dataprep.dedup.keep import REMOVED
 from dataprep.parts import rows_at, texts_at
 from dataprep.report.lookup import MAX_TEXT_BYTES, NUM_BYTES, batches, documents_of, requested_ids
 from dataprep.report.text import clip, excerpts
@@ -41,6 +40,7 @@ _COLUMNS: Final = (
     s.CLUSTER_ID, s.DOC_ID, s.KEPT_DOC_ID, s.RULE, s.JACCARD, s.CONTAINMENT, s.BANDS_MATCHED, s.PART, s.ROW, s.SOURCE,
     "kept_source", "kept_segment",
 )  # fmt: skip
+_REMOVED: Final = "removed"
 _DISTANCE: Final = "distance"  # of the Jaccard similarity of a near duplicate from the threshold
 _KEY: Final = "key"  # last digits of an id: the keep rule orders by the first ones
 _COUNT: Final = "count_all"
@@ -225,8 +225,8 @@ def _in_share(cluster_ids: pa.ChunkedArray, share: int, shares: int) -> pa.Chunk
 
 def _linked(run: _Run) -> Iterator[pa.Table]:
     """Documents that stay though they are linked."""
-    for table in batches(run.at("dedup", "clusters"), [s.CLUSTER_ID, s.DOC_ID, REMOVED]):
-        yield table.filter(pc.invert(table[REMOVED]))
+    for table in batches(run.at("dedup", "clusters"), [s.CLUSTER_ID, s.DOC_ID, _REMOVED]):
+        yield table.filter(pc.invert(table[_REMOVED]))
 
 
 def _concatenated(tables: list[pa.Table], columns: list[tuple[str, pa.DataType]]) -> pa.Table:

@@ -426,3 +426,56 @@ DEFINITIONS: Final[dict[str, str]] = {
     "settings": "The resolved configuration; values that could open doors are not shown.",
     "settings.yaml": "The configuration as YAML.",
 }
+
+
+_COUNTS: Final = {
+    path: text
+    for when, run in (("before", "first"), ("after", "second"))
+    for path, text in {
+        f"{when}.read": f"Records the reader found, in the {run} run.",
+        f"{when}.kept": f"Documents kept, in the {run} run.",
+        f"{when}.dropped": f"Documents dropped for some reason, in the {run} run.",
+        f"{when}.quarantined": f"Records that could not be read as documents, in the {run} run.",
+    }.items()
+}
+
+
+COMPARISON: Final[dict[str, str]] = {
+    "schema_version": "Version of this file's layout.",
+    "definitions": "What each section and number means, by its path; list positions are left out.",
+    "runs": "The two run folders.",
+    "commits": "Commits of the code that made them; null outside a repository.",
+    "settings": "Settings that differ; the run folder and the engine's are left out, for they decide nothing.",
+    "settings.setting": "Name of the setting.",
+    "settings.before": "Its value in the first run; null where it has none.",
+    "settings.after": "Its value in the second run; null where it has none.",
+    "totals": "Records of both runs.",
+    "totals.name": "Empty: the totals have no name.",
+    **_under("totals", _COUNTS),
+    "sources": "Records of both runs by source.",
+    "sources.name": "Name of the source in the configuration.",
+    **_under("sources", _COUNTS),
+    "locales": "Records of both runs by locale.",
+    "locales.name": "Locale (BCP 47): the declared language, else the detected one.",
+    **_under("locales", _COUNTS),
+    "reasons": "Reasons that dropped more documents in one run than in the other.",
+    "reasons.reason": "The first rule or duplicate check that rejected the document.",
+    "reasons.before": "Documents dropped for the reason in the first run.",
+    "reasons.after": "Documents dropped for the reason in the second run.",
+    "unchanged": "Documents that met the same fate in both runs.",
+    "same": "These documents by their fate.",
+    "same.fate": "kept, or the reason that dropped them.",
+    "same.documents": "Documents with the fate in both runs.",
+    "moves": (
+        "Documents that met another fate, by what became of them in both runs. Documents are matched by their ids, "
+        "which are hashes of source, locator and text: one whose text changed is in one run only, twice."
+    ),
+    "moves.before": "Fate in the first run: kept, the reason that dropped it, or not in the run.",
+    "moves.after": "Fate in the second run, likewise.",
+    "moves.documents": "Documents that went this way.",
+    "moves.examples": "The first of these documents by id.",
+    "moves.examples.doc_id": "Content address of the document.",
+    "moves.examples.source": "Its source.",
+    "moves.examples.locale": "Its locale.",
+    "moves.examples.excerpt": "Beginning of its text on one line; empty if it was asked to be removed.",
+}
