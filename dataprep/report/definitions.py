@@ -163,6 +163,57 @@ _FLOW: Final = {
     "tokens": "Tokens in the shards; null where there are none, or they were not counted by source.",
 }
 
+_CLUSTERS: Final = {
+    "groups": "Groups of duplicates: documents that were removed, and what stays in their place or is linked to them.",
+    "across_sources": "Groups in which documents of two or more sources were removed or stay in the place of others.",
+    "linked": "Groups with documents that are kept though linked.",
+    "shown": (
+        "Groups to look at, of four kinds: the largest, those across most sources, those with most documents kept "
+        "though linked, and those with the near duplicate nearest to the threshold. A group of several kinds stands "
+        "here once. Texts begin shortly before their first difference."
+    ),
+    "shown.cluster_id": "Id of the group: that of its first document in the keep order.",
+    "shown.kinds": "What the group is shown as: largest, across_sources, linked, borderline.",
+    "shown.documents": "Documents in the group: removed, kept and linked.",
+    "shown.removed": "Documents removed.",
+    "shown.kept": "Documents that stay in the place of others.",
+    "shown.linked": "Documents that are kept though linked.",
+    "shown.by_source": "The documents of the group by source; of more than 2,000 linked ones those looked up.",
+    "shown.by_source.source": "Name of the source in the configuration.",
+    "shown.by_source.removed": "Documents of the source removed.",
+    "shown.by_source.stay": "Documents of the source that stay, linked ones included.",
+    "shown.by_locale": "The documents looked up by locale.",
+    "shown.by_locale.locale": "Locale (BCP 47).",
+    "shown.by_locale.documents": "Documents of the locale.",
+    "shown.looked_up": (
+        "Documents whose locales were looked up: all, but of more than 2,000 removed, kept or linked ones a sample by "
+        "hash, and none of earlier runs."
+    ),
+    "shown.is_withheld": "Whether a document of the group was asked to be removed; then none of it is shown.",
+    "shown.examples": (
+        "Removed documents beside what stays in their place: of every source the nearest to the threshold first. Then "
+        "linked documents, beside the document that stays for most others."
+    ),
+    "shown.examples.doc_id": "Content address of the document.",
+    "shown.examples.rule": "Why it was removed: exact, near or contained; linked: it stays.",
+    "shown.examples.jaccard": (
+        "Jaccard similarity with what stays beside it; of linked documents counted again from the texts. Null without "
+        "verification."
+    ),
+    "shown.examples.containment": "Share of its shingles that what stays has; null without verification.",
+    "shown.examples.bands_matched": "Bands that agree; null for copies.",
+    "shown.examples.source": "Its source.",
+    "shown.examples.locale": "Its locale.",
+    "shown.examples.locator": "Where in its source it is.",
+    "shown.examples.excerpt": "Part of its text; null if the text is empty or too long to be read here.",
+    "shown.examples.kept_doc_id": "Content address of the document that stays.",
+    "shown.examples.kept_is_earlier": "Whether that is a document of an earlier run, whose text is not read.",
+    "shown.examples.kept_source": "Its source.",
+    "shown.examples.kept_locale": "Its locale.",
+    "shown.examples.kept_locator": "Where in its source it is.",
+    "shown.examples.kept_excerpt": "Part of its text; null if it is not read.",
+}
+
 
 DEFINITIONS: Final[dict[str, str]] = {
     "schema_version": "Version of this file's layout.",
@@ -395,6 +446,8 @@ DEFINITIONS: Final[dict[str, str]] = {
     "precision.pairs.examples.cluster_size": "Documents in their group of duplicates.",
     "precision.pairs.examples.excerpt": "Part of the removed text.",
     "precision.pairs.examples.kept_excerpt": "Part of the text that stays.",
+    "clusters": "Groups of duplicates, and some of their documents.",
+    **_under("clusters", _CLUSTERS),
     "duplicates.overlap": "Removed documents by their source and by the source of the document kept in their place.",
     "duplicates.overlap.removed_source": "Source of the removed documents.",
     "duplicates.overlap.kept_source": "Source of the documents kept in their place.",
@@ -538,4 +591,57 @@ DEFINITIONS: Final[dict[str, str]] = {
     "timings.stages.recorded_elapsed_s": "Seconds the stage took when its output was made; null if it keeps no record.",
     "settings": "The resolved configuration; values that could open doors are not shown.",
     "settings.yaml": "The configuration as YAML.",
+}
+
+
+_COUNTS: Final = {
+    path: text
+    for when, run in (("before", "first"), ("after", "second"))
+    for path, text in {
+        f"{when}.read": f"Records the reader found, in the {run} run.",
+        f"{when}.kept": f"Documents kept, in the {run} run.",
+        f"{when}.dropped": f"Documents dropped for some reason, in the {run} run.",
+        f"{when}.quarantined": f"Records that could not be read as documents, in the {run} run.",
+    }.items()
+}
+
+
+COMPARISON: Final[dict[str, str]] = {
+    "schema_version": "Version of this file's layout.",
+    "definitions": "What each section and number means, by its path; list positions are left out.",
+    "runs": "The two run folders.",
+    "commits": "Commits of the code that made them; null outside a repository.",
+    "settings": "Settings that differ; the run folder and the engine's are left out, for they decide nothing.",
+    "settings.setting": "Name of the setting.",
+    "settings.before": "Its value in the first run; null where it has none.",
+    "settings.after": "Its value in the second run; null where it has none.",
+    "totals": "Records of both runs.",
+    "totals.name": "Empty: the totals have no name.",
+    **_under("totals", _COUNTS),
+    "sources": "Records of both runs by source.",
+    "sources.name": "Name of the source in the configuration.",
+    **_under("sources", _COUNTS),
+    "locales": "Records of both runs by locale.",
+    "locales.name": "Locale (BCP 47): the declared language, else the detected one.",
+    **_under("locales", _COUNTS),
+    "reasons": "Reasons that dropped more documents in one run than in the other.",
+    "reasons.reason": "The first rule or duplicate check that rejected the document.",
+    "reasons.before": "Documents dropped for the reason in the first run.",
+    "reasons.after": "Documents dropped for the reason in the second run.",
+    "unchanged": "Documents that met the same fate in both runs.",
+    "same": "These documents by their fate.",
+    "same.fate": "kept, or the reason that dropped them.",
+    "same.documents": "Documents with the fate in both runs.",
+    "moves": (
+        "Documents that met another fate, by what became of them in both runs. Documents are matched by their ids, "
+        "which are hashes of source, locator and text: one whose text changed is in one run only, twice."
+    ),
+    "moves.before": "Fate in the first run: kept, the reason that dropped it, or not in the run.",
+    "moves.after": "Fate in the second run, likewise.",
+    "moves.documents": "Documents that went this way.",
+    "moves.examples": "The first of these documents by id.",
+    "moves.examples.doc_id": "Content address of the document.",
+    "moves.examples.source": "Its source.",
+    "moves.examples.locale": "Its locale.",
+    "moves.examples.excerpt": "Beginning of its text on one line; empty if it was asked to be removed.",
 }

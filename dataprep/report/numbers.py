@@ -18,6 +18,7 @@ from dataprep.filter.overturned import current_fates, read_keeps
 from dataprep.locales import LOCALES
 from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
+from dataprep.report.clusters import duplicate_clusters
 from dataprep.report.definitions import DEFINITIONS
 from dataprep.report.flow import flow
 from dataprep.report.languages import languages
@@ -150,6 +151,7 @@ def build_report(
         "duplicates": _duplicates(counts["dedup"]),
         "precision": _precision(run_dir, counts["dedup"]),
         "recall": _recall(run_dir, said, counts["dedup"], rehearse),
+        "clusters": _clusters(run_dir, counts["dedup"]),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
@@ -321,6 +323,11 @@ def _precision(run_dir: str, counts: Row) -> Row:
 def _recall(run_dir: str, said: Row, counts: Row, rehearse: Rehearse | None) -> Row:
     settings = NearDedupConfig.model_validate(said.get("near_dedup", {}))
     return measured_recall(run_dir, settings, rehearse if counts else None)
+
+
+def _clusters(run_dir: str, counts: Row) -> Row:
+    own_segment = counts.get("earlier_segments", 0)
+    return duplicate_clusters(run_dir, counts.get("min_jaccard"), own_segment=own_segment)
 
 
 def _duplicates(counts: Row) -> Row:

@@ -1,15 +1,13 @@
 """The report as one static HTML page: everything inline, nothing fetched, readable without its script."""
 
-import base64
-import hashlib
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dataprep.report import plots
+from dataprep.report.clusters import ACROSS_SOURCES, BORDERLINE, LARGEST, LINKED
+from dataprep.report.html import compared, render_page
 from dataprep.report.numbers import locale_name
 from dataprep.report.sections import flow_tables, language_tables, signal_tables
 from dataprep.report.tables import (
@@ -25,14 +23,18 @@ from dataprep.report.tables import (
     size,
 )
 from dataprep.report.tables import table as _table
-from dataprep.report.text import difference, unit_of, visible
 from dataprep.schema import DUPLICATE_REASONS
 
 Row = dict[str, Any]
 
-TEMPLATES: Final = Path(__file__).parent
 _NEAR_REASONS: Final = (DUPLICATE_REASONS["near"], DUPLICATE_REASONS["contained"])
 
+CLUSTER_KINDS: Final = {
+    LARGEST: "largest",
+    ACROSS_SOURCES: "across sources",
+    LINKED: "kept though linked",
+    BORDERLINE: "near the threshold",
+}
 CHECK_NAMES: Final = {
     "total": "read = kept + dropped + quarantined, in total",
     "sources": "… for each source",
@@ -548,53 +550,16 @@ def _rule_plots(report: Row) -> dict[str, Markup]:
     }
 
 
-def _compared(example: Row) -> Row | None:
-    """Both texts of a duplicate, in pieces; null if the document is none."""
-    if example["kept_excerpt"] is None or example["excerpt"] is None:
-        return None
-    left, right = difference(example["excerpt"], example["kept_excerpt"], unit_of(example["locale"]))
-    return {"removed": left, "kept": right, "differs": any(changed for _, changed in [*left, *right])}
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401 (whatever a template prints)
-    """Control characters shown in everything the template prints; Jinja escapes the result."""
-    return visible(value) if type(value) is str else value
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(integer=integer, number=number, percent=percent, size=size, duration=duration)
-    return environment
-
-
 def render(report: dict[str, Any]) -> str:
-    """The page, from nothing but the report.
-
-    Everything from documents is escaped and its control characters are shown. A content security policy allows the
-    page's own script by its hash and forbids every request, so that a mistake here could not run or fetch anything.
-    """
-    environment = _environment()
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.html.j2", "script.html.j2")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = environment.get_template("index.html.j2").render(
+    """The page, from nothing but the report; see `html.render_page` for what keeps it safe."""
+    return render_page(
+        "index.html.j2",
         report=report,
-        style=Markup(style),
-        script=Markup(script),
-        script_sha256=digest,
         tables=_tables(report),
         plots=_plots(report),
         rule_plots=_rule_plots(report),
-        compared=_compared,
+        compared=compared,
         locale_name=locale_name,
         check_names=CHECK_NAMES,
+        cluster_kinds=CLUSTER_KINDS,
     )
-    return page.lstrip()

@@ -15,6 +15,7 @@ Piece = tuple[str, bool]  # a run of text, and whether the other text lacks it
 _CONTROL: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_CONTEXT: Final = 150  # characters shown before the first difference of two long texts
 _WORD: Final = re.compile(r"(\S+)(\s*)")
 
 
@@ -33,6 +34,37 @@ def visible(text: str) -> str:
 def clip(text: str, max_chars: int) -> str:
     """The text, or its first `max_chars` characters and an ellipsis."""
     return text if len(text) <= max_chars else text[:max_chars] + "…"
+
+
+def excerpts(left: str, right: str, max_chars: int) -> tuple[str, str]:
+    """Parts of two texts to stand side by side, from one place in both: the beginning, or shortly before they differ.
+
+    Args:
+        left: any text.
+        right: any text.
+        max_chars: bound on each excerpt, without the ellipses.
+
+    Returns:
+        The excerpt of each; an ellipsis stands where something is left out.
+    """
+    start = _first_shown(left, right, max_chars)
+    before = "… " if start else ""
+    return clip(before + left[start:], max_chars), clip(before + right[start:], max_chars)
+
+
+def _first_shown(left: str, right: str, max_chars: int) -> int:
+    """Where excerpts begin: at the beginning, or a little before the first difference if that would not be seen."""
+    if left.split() == right.split():
+        return 0
+    common = next(
+        (at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other),
+        min(len(left), len(right)),
+    )
+    if common <= max_chars - _CONTEXT:
+        return 0
+    start = common - _CONTEXT
+    blank = left.find(" ", start, common)
+    return blank + 1 if blank >= 0 else start
 
 
 def unit_of(locale: str | None) -> Unit:
