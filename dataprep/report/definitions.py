@@ -634,7 +634,7 @@ COMPARISON: Final[dict[str, str]] = {
     "same.documents": "Documents with the fate in both runs.",
     "moves": (
         "Documents that met another fate, by what became of them in both runs. Documents are matched by their ids, "
-        "which are hashes of source, locator and text: one whose text changed is in one run only, twice."
+        "which are hashes of source, locator and text: one whose text changed counts as gone and as new."
     ),
     "moves.before": "Fate in the first run: kept, the reason that dropped it, or not in the run.",
     "moves.after": "Fate in the second run, likewise.",

@@ -4,6 +4,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -126,6 +127,9 @@ def build_report(
     said = yaml.safe_load(config) or {}
     if settings is None:
         settings = ReportConfig.model_validate(said.get("report", {}))
+    pool = ThreadPoolExecutor(1)
+    # The longest of all, meanwhile: much of it, and of the rest, is the reading of Parquet.
+    recall = pool.submit(_recall, run_dir, said, counts["dedup"], rehearse)
     report = {
         "schema_version": SCHEMA_VERSION,
         "definitions": DEFINITIONS,
@@ -150,7 +154,7 @@ def build_report(
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
         "precision": _precision(run_dir, counts["dedup"]),
-        "recall": _recall(run_dir, said, counts["dedup"], rehearse),
+        "recall": None,
         "clusters": _clusters(run_dir, counts["dedup"]),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
@@ -161,6 +165,8 @@ def build_report(
         "timings": _timings(run, stages.values(), settings.price_per_core_hour),
         "settings": {"yaml": public_settings(config)},
     }
+    report["recall"] = recall.result()
+    pool.shutdown()
     raised = alarms(report, ledger, settings)
     report["alarms"] = {"settings": settings.model_dump(exclude={"price_per_core_hour"}), "raised": raised}
     return report | {"missing_inputs": sorted(set(inputs.missing))}

@@ -203,6 +203,19 @@ def test_fates_are_a_matrix_of_before_and_after(found: dict[str, Any]) -> None:
     ]
 
 
+def test_kept_comes_first_in_the_matrix_however_few_they_are(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / name, [("0a", "a", None), ("1b", "b", "urls"), ("2c", "c", "urls")])
+        for name in ("first", "second")
+    ]
+
+    assert cells(render_comparison(compare_runs(*runs)), "fates") == [
+        ["Before", "kept", "urls"],
+        ["kept", "1", "0"],
+        ["urls", "0", "2"],
+    ]
+
+
 def test_every_change_of_the_matrix_leads_to_its_examples(found: dict[str, Any]) -> None:
     html = render_comparison(found)
 

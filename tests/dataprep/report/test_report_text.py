@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from dataprep.locales import Unit
 from dataprep.report.settings import public_settings
-from dataprep.report.text import clip, difference, unit_of, visible
+from dataprep.report.text import clip, difference, excerpts, unit_of, visible
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,18 @@ def test_a_text_does_not_differ_from_itself(text: str, unit: Unit) -> None:
 )
 def test_settings_show_everything_but_secrets(line: str, shown: str) -> None:
     assert public_settings(line) == shown
+
+
+def test_excerpts_of_two_texts_begin_at_one_place_shortly_before_they_differ() -> None:
+    head = " ".join(f"same{number}" for number in range(100))
+
+    left, right = excerpts(f"{head} one two", f"{head} three", 200)
+
+    assert left.startswith("… same79 ")
+    assert left.endswith("same99 one two")
+    assert right == left.removesuffix("one two") + "three"
+
+
+@pytest.mark.parametrize("other", ["word " * 100, "word\n" * 100])
+def test_excerpts_of_texts_that_differ_in_white_space_only_are_their_beginnings(other: str) -> None:
+    assert excerpts("word " * 100, other, 10) == ("word word …", other[:10] + "…")
