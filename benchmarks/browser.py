@@ -34,15 +34,18 @@ def open_browser() -> Iterator["Browser"]:
     """A browser, closed at the end.
 
     Raises:
-        NoBrowserError: the machine has no browser, or the environment no playwright.
+        NoBrowserError: the machine has no browser that starts, or the environment no playwright.
     """
     path = find_browser()
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
         raise NoBrowserError("playwright is not installed; it comes with the extra dev.") from error
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        try:
+            browser = driver.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        except Error as error:  # a distribution may name a browser so that only tells how to get one
+            raise NoBrowserError(f"{path} does not start: {error.message.splitlines()[0]}") from error
         try:
             yield browser
         finally:

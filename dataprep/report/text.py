@@ -16,6 +16,17 @@ _CONTROL: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _CONTEXT: Final = 150  # characters shown before the first difference of two long texts
+# No marks by their category, and yet part of the character before them: Thai and Lao AM, half-width Japanese voicing
+# marks, the joiners, and the skin tones of emoji.
+_ATTACHED: Final = frozenset(
+    "\u0e33\u0eb3\uff9e\uff9f\u200c\u200d\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+)
+_JOINING: Final = (
+    "\u200d",
+    "\u17d2",
+    "\u1039",
+)  # the joiner, and the signs that stack Khmer and Burmese consonants
+_FLAG_LETTERS: Final = re.compile("[\U0001f1e6-\U0001f1ff]")  # two make a flag
 _WORD: Final = re.compile(r"(\S+)(\s*)")
 
 
@@ -76,10 +87,19 @@ def unit_of(locale: str | None) -> Unit:
 
 
 def _characters(text: str) -> list[str]:
-    """Characters with the combining marks that follow them, so that no highlight splits a Thai or Khmer syllable."""
+    """What readers see as one character: a letter with its marks, an emoji with all that is joined to it, a flag.
+
+    So no highlight splits a Thai or Khmer syllable. Of the rules of Unicode annex 29 these are the ones that matter to
+    languages compared by character.
+    """
     units: list[str] = []
     for character in text:
-        if units and unicodedata.category(character).startswith("M"):
+        if units and (
+            character in _ATTACHED
+            or unicodedata.category(character).startswith("M")
+            or units[-1].endswith(_JOINING)
+            or (_FLAG_LETTERS.fullmatch(character) and _FLAG_LETTERS.fullmatch(units[-1]))
+        ):
             units[-1] += character
         else:
             units.append(character)

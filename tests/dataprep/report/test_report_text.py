@@ -57,6 +57,26 @@ def test_a_mark_stays_with_its_base_character() -> None:
     assert kept == [("ที", True), ("นี", False)]
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "removed", "kept"),
+    [
+        ("นำใจ", "นาใจ", ["นำ"], ["นา"]),
+        ("ハﾞス", "ハﾟス", ["ハﾞ"], ["ハﾟ"]),
+        ("家👨\u200d👩\u200d👧！", "家👨\u200d👩\u200d👦！", ["👨\u200d👩\u200d👧"], ["👨\u200d👩\u200d👦"]),
+        ("好👍🏽", "好👍🏿", ["👍🏽"], ["👍🏿"]),
+        ("去🇩🇪🇫🇷", "去🇩🇰🇫🇷", ["🇩🇪"], ["🇩🇰"]),
+        ("ខ្មរ", "ខ្សរ", ["ខ្ម"], ["ខ្ស"]),
+        ("စက္ကူ", "စက္ခူ", ["က္ကူ"], ["က္ခူ"]),
+    ],
+)
+def test_what_readers_see_as_one_character_is_marked_as_a_whole(
+    left: str, right: str, removed: list[str], kept: list[str]
+) -> None:
+    sides = difference(left, right, "char")
+
+    assert [[text for text, changed in side if changed] for side in sides] == [removed, kept]
+
+
 def test_white_space_alone_is_no_difference_between_words() -> None:
     removed, kept = difference("a  b\n", "a b", "word")
 
