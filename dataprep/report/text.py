@@ -27,6 +27,7 @@ _JOINING: Final = (
     "\u1039",
 )  # the joiner, and the signs that stack Khmer and Burmese consonants
 _FLAG_LETTERS: Final = re.compile("[\U0001f1e6-\U0001f1ff]")  # two make a flag
+_CUT: Final = "…"  # stands where a text was clipped
 _WORD: Final = re.compile(r"(\S+)(\s*)")
 
 
@@ -44,7 +45,7 @@ def visible(text: str) -> str:
 
 def clip(text: str, max_chars: int) -> str:
     """The text, or its first `max_chars` characters and an ellipsis."""
-    return text if len(text) <= max_chars else text[:max_chars] + "…"
+    return text if len(text) <= max_chars else text[:max_chars] + _CUT
 
 
 def excerpts(left: str, right: str, max_chars: int) -> tuple[str, str]:
@@ -129,9 +130,23 @@ def _merge(units: list[tuple[str, str]], changed: list[bool]) -> list[Piece]:
 def difference(left: str, right: str, unit: Unit) -> tuple[list[Piece], list[Piece]]:
     """Both texts cut into pieces, each marked where the other text has something else (Ratcliff and Obershelp).
 
-    White space is not compared when the unit is `word`. Time is at worst cubic in the number of units, so texts
-    should be clipped before.
+    White space is not compared when the unit is `word`. Where both texts were clipped, what one of them shows more of
+    at its end is no difference. Time is at worst cubic in the number of units, so texts should be clipped before.
     """
+    if not (left.endswith(_CUT) and right.endswith(_CUT)):
+        return _compared(left, right, unit)
+    bodies = [text.removesuffix(_CUT).rstrip() for text in (left, right)]
+    sides = _compared(bodies[0], bodies[1], unit)
+    ends = [side[-1][0] if side and side[-1][1] else "" for side in sides]
+    if ends[0].startswith(ends[1]) or ends[1].startswith(ends[0]):
+        for side in sides:
+            side[-1:] = [(text, False) for text, _ in side[-1:]]
+    for side, text, body in zip(sides, (left, right), bodies, strict=True):
+        side.append((text[len(body) :], False))
+    return sides
+
+
+def _compared(left: str, right: str, unit: Unit) -> tuple[list[Piece], list[Piece]]:
     left_units, right_units = _units(left, unit), _units(right, unit)
     left_changed, right_changed = [True] * len(left_units), [True] * len(right_units)
     matcher = difflib.SequenceMatcher(

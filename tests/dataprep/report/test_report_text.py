@@ -77,6 +77,28 @@ def test_what_readers_see_as_one_character_is_marked_as_a_whole(
     assert [[text for text, changed in side if changed] for side in sides] == [removed, kept]
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "unit", "marked"),
+    [
+        ("a x b c d…", "a b c d eve…", "word", [["x"], []]),  # the left text was clipped before "eve"
+        ("a x b c …", "a b c eve f…", "word", [["x"], []]),
+        ("古い灯台は北…", "い灯台は北の崖…", "char", [["古"], []]),
+        ("a b c one ", "a b c…", "word", [["c one"], ["c…"]]),
+        ("a x b c …", "a b c eve f …", "word", [["x"], []]),
+        ("a b c d…", "a b c eve…", "word", [["d"], ["eve"]]),
+        ("a b c", "a b c eve…", "word", [[], ["eve…"]]),  # the left text ends here
+        ("a b c…", "a b c eve", "word", [["c…"], ["c eve"]]),
+    ],
+)
+def test_where_clipped_texts_end_is_no_difference(
+    left: str, right: str, unit: Unit, marked: list[list[str]]
+) -> None:
+    sides = difference(left, right, unit)
+
+    assert [[text for text, changed in side if changed] for side in sides] == marked
+    assert ["".join(text for text, _ in side) for side in sides] == [left, right]
+
+
 def test_white_space_alone_is_no_difference_between_words() -> None:
     removed, kept = difference("a  b\n", "a b", "word")
 
