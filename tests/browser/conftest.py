@@ -41,7 +41,7 @@ def chromium() -> Iterator["Browser"]:
 def tab(chromium: "Browser") -> "Page":
     """The window of all tests: a new one for each would take longer than most of them."""
     page = chromium.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)  # a machine may be busy
     return page
 
 
