@@ -83,7 +83,7 @@ samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
 
 ##@ Upkeep
-.PHONY: setup bench golden lock clean
+.PHONY: setup bench golden screenshots lock clean
 setup: $(READY) ## Make the environment: packages as locked, and a Java if the machine has none
 
 # pip rather than another installer: it honours the indexes and wheel folders that the machine is set up for.
@@ -104,6 +104,9 @@ bench: $(READY) ## Throughput of kernels, annotation and the whole run beside it
 
 golden: $(READY) ## Rewrite the golden file of the hash family; review the difference before you commit it
 	@$(RUN) tests.dataprep.kernels.golden
+
+screenshots: demo ## Take the pictures of the README from the report of the demo; needs Chromium
+	@$(RUN) docs.screenshots
 
 lock: $(READY) ## Resolve constraints.txt anew
 	@$(VENV)/bin/pip install --quiet uv

@@ -646,7 +646,7 @@ class EngineConfig(StrictConfig):
 
 
 class ReportConfig(StrictConfig):
-    """When the report raises an alarm. Nothing here changes what a run keeps."""
+    """When the report raises an alarm, and what it counts as cost. Nothing here changes what a run keeps."""
 
     max_lost_fraction: float = Field(
         default=0.5, ge=0, le=1, description="records that a source or locale may lose"
@@ -667,6 +667,9 @@ class ReportConfig(StrictConfig):
         default=100, ge=1, description="smaller sources, locales and runs raise no alarm"
     )
     fail_on_alarm: bool = Field(default=False, description="`make prepare` ends with exit code 4")
+    price_per_core_hour: float | None = Field(
+        default=None, ge=0, description="in any currency; the report then says what the run cost"
+    )
 
 
 class PrepareConfig(StrictConfig):

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import yaml
+from pydantic import ValidationError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -33,6 +34,7 @@ from dataprep.ledger import LedgerError
 from dataprep.local_tasks import LocalTasks
 from dataprep.pipeline import ANNOTATE, DEDUP, SHARDS, STAGES, Pipeline, annotate_settings
 from dataprep.plan import plan_input
+from dataprep.rehearsal import Copy, Outcome, rehearse
 from dataprep.removals.requests import load_requests
 from dataprep.removals.takedown import finish_pending
 from dataprep.schema import SCHEMA_VERSION
@@ -187,8 +189,20 @@ def report(run_dir: str, settings: ReportConfig | None = None) -> list[str]:
         write_report,
     )  # draws plots: the longest import of all, and the last to be needed
 
-    written = write_report(run_dir, {**EXPLANATIONS, **MALFORMED_REASONS}, settings)
+    explanations = {**EXPLANATIONS, **MALFORMED_REASONS}
+    written = write_report(run_dir, explanations, settings, _rehearsal(run_dir))
     return [alarm["sentence"] for alarm in written["alarms"]["raised"]]
+
+
+def _rehearsal(run_dir: str) -> Callable[[Sequence[tuple[str, str]]], list[Outcome]] | None:
+    """Sends edited copies the way of the run's documents; null for a run of settings that are no longer known."""
+    with files.open_binary(files.join(run_dir, "config.yaml")) as file:
+        said = yaml.safe_load(file)
+    try:
+        config = PrepareConfig.model_validate(said)
+    except ValidationError:
+        return None
+    return lambda copies: rehearse(config, run_dir, [Copy(*copy) for copy in copies])
 
 
 class _Start:
@@ -336,7 +350,7 @@ def write_config(config: PrepareConfig | UtterancesConfig) -> None:
 
 
 def write_run(run_dir: str, started_at: datetime.datetime, done: Sequence[tuple[StageRecord, bool]]) -> None:
-    """`run.json`: what ran, on what, and how long each stage took."""
+    """`run.json`: what ran, on what, and how long each stage took; `cores` is null on a cluster."""
     value: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "started_at": started_at.isoformat(timespec="seconds"),
@@ -350,8 +364,10 @@ def write_run(run_dir: str, started_at: datetime.datetime, done: Sequence[tuple[
             },
         },
         "master": spark_master(),
+        "cores": local_cores(spark_master()),
         "stages": [
-            {"stage": record.stage, "elapsed_s": record.elapsed_s, "skipped": skipped}
+            # The record of a skipped stage has the time that its output took, in an earlier run.
+            {"stage": record.stage, "elapsed_s": 0.0 if skipped else record.elapsed_s, "skipped": skipped}
             for record, skipped in done
         ],
     }

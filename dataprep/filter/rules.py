@@ -594,12 +594,17 @@ class RuleSet:
         signals = [_BY_REASON[reason].signal for reason in self.reasons if reason in _BY_REASON]
         return list(dict.fromkeys([s.LOCALE, s.LANGUAGE, s.DETECTED, s.FORM, "num_chars", *signals]))
 
-    def rows(self, batch: pa.RecordBatch) -> Rows:
-        """The rows of a batch that has `columns`."""
+    def places_of(self, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+        """Place of each row's locale in the thresholds; one behind the last for no locale of the table."""
         names = batch.column(s.LOCALE).dictionary_encode()
         places = [self.places.get(name, len(self.places)) for name in names.dictionary.to_pylist()]
         codes_N = names.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
-        return Rows(batch, self.thresholds, np.array([*places, len(self.places)], np.int64)[codes_N])
+        place_N: npt.NDArray[np.int64] = np.array([*places, len(self.places)], np.int64)[codes_N]
+        return place_N
+
+    def rows(self, batch: pa.RecordBatch) -> Rows:
+        """The rows of a batch that has `columns`."""
+        return Rows(batch, self.thresholds, self.places_of(batch))
 
     def drop_reasons(self, batch: pa.RecordBatch) -> pa.DictionaryArray:
         """The first rule that rejects each document, or null.
@@ -644,10 +649,34 @@ def rule_set(config: PrepareConfig) -> RuleSet:
     Raises:
         ThresholdsError: the thresholds file cannot be used.
     """
-    by_locale = in_force(config)
+    return _rule_set(config, {locale: found.rules for locale, found in in_force(config).items()})
+
+
+def recorded_rule_set(config: PrepareConfig, recorded: Mapping[str, Any]) -> RuleSet:
+    """The rules of a finished run with the thresholds it used, whatever has become of its thresholds file.
+
+    Args:
+        config: settings of the run.
+        recorded: `thresholds` in the record of its fates, see `thresholds.described`. It has the locales of the run;
+            all others get the defaults.
+
+    Raises:
+        ValueError: the record names a threshold that there is not, or a value out of bounds.
+    """
+    defaults = {row["threshold"]: row["value"] for row in recorded["defaults"]}
+    differs: dict[str, dict[str, Any]] = {}
+    for row in recorded["by_locale"]:
+        differs.setdefault(row["locale"], {})[row["threshold"]] = row["value"]
+    return _rule_set(
+        config,
+        {locale: RulesConfig.model_validate(defaults | differs.get(locale, {})) for locale in LOCALES},
+    )
+
+
+def _rule_set(config: PrepareConfig, by_locale: Mapping[str, RulesConfig]) -> RuleSet:
     thresholds: dict[str, Numbers] = {
         name: np.array(
-            [_threshold_value(getattr(found.rules, name)) for found in by_locale.values()] + [np.nan],
+            [_threshold_value(getattr(rules, name)) for rules in by_locale.values()] + [np.nan],
             np.float32 if field.annotation == float | None else np.float64,
         )
         for name, field in RulesConfig.model_fields.items()

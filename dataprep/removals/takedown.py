@@ -43,6 +43,7 @@ from dataprep.shards.writer import SHARD_OPTIONS
 from dataprep.stages import RECORD_NAME
 
 _WITH_EXCERPTS: Final = ("largest_buckets", "capped_examples")  # in the record of the deduplication
+_COMPARISON: Final = ("compare.json", "compare.html")
 _NAMES_SHOWN: Final = 5  # in a message
 _OF_THE_PLAN: Final = ("tombstones_added", "fates_are_current")  # what only the pending record says
 
@@ -168,6 +169,9 @@ def _withhold_excerpts(run_dir: str, documents: list[Row]) -> None:
         writer = PartWriter(path)
         writer.write(pa.RecordBatch.from_pylist(rows, schema=table.schema))
         writer.commit()
+    # A comparison is of the run as it was, and may show them; `make compare` makes it again.
+    for name in _COMPARISON if documents else ():
+        files.remove_tree(files.join(run_dir, "report", name))
     path = files.join(run_dir, "dedup", RECORD_NAME)
     dedup = files.read_json(path)
     shown = {name: dedup["counts"].get(name, []) for name in _WITH_EXCERPTS}

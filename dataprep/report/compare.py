@@ -13,6 +13,7 @@ import yaml
 from dataprep import files
 from dataprep import schema as s
 from dataprep.parts import part_number, texts_at
+from dataprep.report.definitions import COMPARISON
 from dataprep.report.numbers import ReportError
 from dataprep.report.settings import public_settings
 from dataprep.report.text import clip, visible
@@ -45,6 +46,7 @@ def compare_runs(first: str, second: str) -> Row:
     moves, examples = _moves(first, second)
     return {
         "schema_version": 1,
+        "definitions": COMPARISON,
         "runs": [first, second],
         "commits": [_json(run, "run.json").get("commit") for run in (first, second)],
         "settings": _settings(first, second),
@@ -53,6 +55,11 @@ def compare_runs(first: str, second: str) -> Row:
         "locales": _counts(ledger["by_locale"] for ledger in ledgers),
         "reasons": _reasons(*ledgers),
         "unchanged": sum(n for (before, after), n in moves.items() if before == after),
+        "same": [
+            {"fate": before, "documents": n}
+            for (before, after), n in sorted(moves.items(), key=lambda item: (-item[1], item[0]))
+            if before == after
+        ],
         "moves": [
             {"before": before, "after": after, "documents": n, "examples": examples[before, after]}
             for (before, after), n in sorted(moves.items(), key=lambda item: (-item[1], item[0]))

@@ -39,6 +39,182 @@ _PRECISION: Final = {
 }
 
 
+_RECALL: Final = {
+    "recall": "Share that was removed. Null: there were none.",
+    "lower": "Lower end of the 95 % interval: Wilson's score interval, for the effective size of a weighted sample.",
+    "upper": "Upper end of the 95 % interval.",
+}
+_COPIES: Final = {
+    "copies": "Copies whose exact similarity to their original reaches the threshold.",
+    "removed": "Copies that were removed.",
+    **_RECALL,
+}
+
+_OF_RULE: Final = {
+    "rule": "Name of the rule: the drop reason of what it rejects.",
+    "signal": "The measurement that it looks at; null where there is none.",
+    "threshold": "The setting of `rules` that it compares with; null where there is none.",
+    "default": "The threshold where no locale says something else; null: off, or no number.",
+    "lowest_threshold": "The lowest threshold of the locales of the run; null: off in all of them, or no number.",
+    "highest_threshold": "The highest.",
+    "smallest": "The smallest value of the signal that a document has; null: none has one.",
+    "largest": "The largest.",
+}
+
+_EXAMPLE_OF_RULE: Final = {
+    "doc_id": "Content address of the document.",
+    "source": "Its source.",
+    "locale": "Its locale.",
+    "value": "Its value of the signal.",
+    "threshold": "The threshold in force in its locale; null where the rule compares with no number.",
+    "excerpt": "Beginning of its text.",
+}
+
+_SIGNALS: Final = {
+    "signals": (
+        "Where the thresholds lie in what they cut, for every rule in force that rejects documents, whatever other "
+        "rule has the credit; and the documents nearest to the threshold of their own locale, on both sides of it."
+    ),
+    "signals.reason": "Why nothing is shown; null where something is.",
+    "signals.excerpts": "Why no texts are shown; null where they are.",
+    "signals.documents": "Documents that were looked at: all of them up to two million.",
+    "signals.of_documents": "Documents of the run.",
+    "signals.rules": "The rules that reject documents, the one with most first.",
+    **_under("signals.rules", _OF_RULE),
+    "signals.rules.explanation": "What the rule means, with its source.",
+    "signals.rules.rejected": "Documents that it rejects, whatever rule before it has the credit.",
+    "signals.rules.credited": "Documents that no rule before it rejects.",
+    "signals.rules.without_value": "Documents that have no value of the signal; they are in no bin.",
+    "signals.rules.rejected_without_value": "Those of them that it rejects, for another reason than the signal.",
+    "signals.rules.scale": "Of the bins: linear or log; null without a signal.",
+    "signals.rules.bins": (
+        "Documents by the signal. The bins reach from its 0.5 % to its 99.5 % quantile and over all thresholds; the "
+        "first is for what lies below, the last for what lies above."
+    ),
+    "signals.rules.bins.lower": "Lower bound, inclusive; null: none.",
+    "signals.rules.bins.upper": "Upper bound, exclusive but for the end of the range; null: none.",
+    "signals.rules.bins.documents": "Documents in the bin.",
+    "signals.rules.bins.rejected": "Those of them that the rule rejects.",
+    "signals.rules.locale_thresholds": "The different thresholds of the locales of the run.",
+    "signals.rules.locale_thresholds.value": "A threshold.",
+    "signals.rules.locale_thresholds.locales": "Locales of the run that have it.",
+    "signals.rules.examples_rejected": (
+        "Of what it rejects, the nearest to the threshold; different locales first. Without a threshold, some of it."
+    ),
+    **_under("signals.rules.examples_rejected", _EXAMPLE_OF_RULE),
+    "signals.rules.examples_not_rejected": "Of what it looks at and does not reject, the nearest to the threshold.",
+    **_under("signals.rules.examples_not_rejected", _EXAMPLE_OF_RULE),
+    "signals.idle": "The rules that reject no document.",
+    **_under("signals.idle", _OF_RULE),
+    "signals.idle.closest": "Of what it looks at, the value nearest to the threshold of its locale; null: no such.",
+    "signals.idle.closest_threshold": "That threshold.",
+}
+
+_LANGUAGES: Final = {
+    "languages": (
+        "The language that the source declares for a document, and the one that language identification detects in "
+        "its text. They differ where a source is wrong, or the model is."
+    ),
+    "languages.documents": "Documents of the run, whatever their fate.",
+    "languages.declared_none": "Documents whose source declares no language.",
+    "languages.compared": "Documents with a declared and a detected language.",
+    "languages.differ": "Those of them whose languages differ.",
+    "languages.differ_fraction": "These per document compared.",
+    "languages.differ_close": "Of the languages that differ, those that the model confuses: no rule rejects for them.",
+    "languages.disagreements": "Pairs of languages that differ, at most fifty.",
+    "languages.disagreements.declared": "Language that the source declares.",
+    "languages.disagreements.detected": "Language that was detected: best label of the model, as a locale.",
+    "languages.disagreements.documents": "Documents with the pair.",
+    "languages.disagreements.fraction_of_declared": "These per document that declares the language.",
+    "languages.disagreements.is_close": "Whether the model confuses the two, so that no rule rejects for it.",
+    "languages.confusion": "The twenty languages that most documents declare, against each other.",
+    "languages.confusion.declared": "Language that the source declares.",
+    "languages.confusion.detected": "Language that was detected; others: none of these; null: none was detected.",
+    "languages.confusion.documents": "Documents with the pair; the shade is their part of the row.",
+    "languages.confusion.fraction_of_declared": "These per document that declares the language.",
+    "languages.duplicates": "Documents removed as duplicates, exact or near, by their locale and that of what stays.",
+    "languages.duplicates.removals": "Documents removed as duplicates.",
+    "languages.duplicates.compared": "Removals that were looked up: all up to 200,000, else as many, by their hashes.",
+    "languages.duplicates.kept_elsewhere": "Those for which a document of an earlier run stays; its locale is unknown.",
+    "languages.duplicates.across": "Removals for a document in another locale.",
+    "languages.duplicates.across_fraction": "These per removal for a document of this run.",
+    "languages.duplicates.pairs": "Pairs of locales that differ, at most fifty.",
+    "languages.duplicates.pairs.removed_locale": "Locale of the removed documents.",
+    "languages.duplicates.pairs.kept_locale": "Locale of the documents kept in their place.",
+    "languages.duplicates.pairs.documents": "Removals looked up.",
+    "languages.duplicates.overlap": "The twenty locales with most removals, against each other.",
+    "languages.duplicates.overlap.removed_locale": "Locale of the removed documents.",
+    "languages.duplicates.overlap.kept_locale": (
+        "Locale of the documents kept in their place; others: none of these; null: in another run."
+    ),
+    "languages.duplicates.overlap.documents": "Removals looked up; the shade is their part of the row.",
+    "languages.duplicates.overlap.fraction_of_removed": "These per removal in the locale.",
+}
+
+_FLOW: Final = {
+    "source": "Name of the source in the configuration.",
+    "locale": "Locale (BCP 47): the declared language, else the detected one.",
+    "documents": "Documents read in, those later dropped included.",
+    "kept": "Documents kept.",
+    "dropped": "Documents dropped.",
+    "kept_fraction": "Kept documents per document read in.",
+    "text_bytes": "UTF-8 bytes of the documents' text after clean-up.",
+    "kept_text_bytes": "UTF-8 bytes of what is kept, without removed lines.",
+    "tokens": "Tokens in the shards; null where there are none, or they were not counted by source.",
+}
+
+_CLUSTERS: Final = {
+    "groups": "Groups of duplicates: documents that were removed, and what stays in their place or is linked to them.",
+    "across_sources": "Groups in which documents of two or more sources were removed or stay in the place of others.",
+    "linked": "Groups with documents that are kept though linked.",
+    "shown": (
+        "Groups to look at, of four kinds: the largest, those across most sources, those with most documents kept "
+        "though linked, and those with the near duplicate nearest to the threshold. A group of several kinds stands "
+        "here once. Texts begin shortly before their first difference."
+    ),
+    "shown.cluster_id": "Id of the group: that of its first document in the keep order.",
+    "shown.kinds": "What the group is shown as: largest, across_sources, linked, borderline.",
+    "shown.documents": "Documents in the group: removed, kept and linked.",
+    "shown.removed": "Documents removed.",
+    "shown.kept": "Documents that stay in the place of others.",
+    "shown.linked": "Documents that are kept though linked.",
+    "shown.by_source": "The documents of the group by source; of more than 2,000 linked ones those looked up.",
+    "shown.by_source.source": "Name of the source in the configuration.",
+    "shown.by_source.removed": "Documents of the source removed.",
+    "shown.by_source.stay": "Documents of the source that stay, linked ones included.",
+    "shown.by_locale": "The documents looked up by locale.",
+    "shown.by_locale.locale": "Locale (BCP 47).",
+    "shown.by_locale.documents": "Documents of the locale.",
+    "shown.looked_up": (
+        "Documents whose locales were looked up: all, but of more than 2,000 removed, kept or linked ones a sample by "
+        "hash, and none of earlier runs."
+    ),
+    "shown.is_withheld": "Whether a document of the group was asked to be removed; then none of it is shown.",
+    "shown.examples": (
+        "Removed documents beside what stays in their place: of every source the nearest to the threshold first. Then "
+        "linked documents, beside the document that stays for most others."
+    ),
+    "shown.examples.doc_id": "Content address of the document.",
+    "shown.examples.rule": "Why it was removed: exact, near or contained; linked: it stays.",
+    "shown.examples.jaccard": (
+        "Jaccard similarity with what stays beside it; of linked documents counted again from the texts. Null without "
+        "verification."
+    ),
+    "shown.examples.containment": "Share of its shingles that what stays has; null without verification.",
+    "shown.examples.bands_matched": "Bands that agree; null for copies.",
+    "shown.examples.source": "Its source.",
+    "shown.examples.locale": "Its locale.",
+    "shown.examples.locator": "Where in its source it is.",
+    "shown.examples.excerpt": "Part of its text; null if the text is empty or too long to be read here.",
+    "shown.examples.kept_doc_id": "Content address of the document that stays.",
+    "shown.examples.kept_is_earlier": "Whether that is a document of an earlier run, whose text is not read.",
+    "shown.examples.kept_source": "Its source.",
+    "shown.examples.kept_locale": "Its locale.",
+    "shown.examples.kept_locator": "Where in its source it is.",
+    "shown.examples.kept_excerpt": "Part of its text; null if it is not read.",
+}
+
+
 DEFINITIONS: Final[dict[str, str]] = {
     "schema_version": "Version of this file's layout.",
     "definitions": "What each section and number means, by its path; list positions are left out.",
@@ -146,6 +322,10 @@ DEFINITIONS: Final[dict[str, str]] = {
     "thresholds.by_locale.documents": (
         "Reference documents of the locale behind a value of the file; 0: it is that of all locales together."
     ),
+    **_SIGNALS,
+    **_LANGUAGES,
+    **_under("flow.by_source_and_locale", _FLOW),
+    "flow": "The way of each source and locale through the run: what was read in, what is kept, and its tokens.",
     "perplexity": "Documents by how well a language model of good text expects them, where a model is given.",
     "perplexity.by_locale.locale": "Locale (BCP 47).",
     "perplexity.by_locale.bucket": "head, middle or tail, as CCNet calls them: by the locale's two bounds.",
@@ -213,6 +393,40 @@ DEFINITIONS: Final[dict[str, str]] = {
             **_under(f"precision.{table}", _PRECISION),
         }.items()
     },
+    "recall": (
+        "How many of the near duplicates there are were found, measured in two ways that do not depend on each other."
+    ),
+    "recall.reason": "Why recall was not measured; null if it was.",
+    "recall.planted": (
+        "Documents that are kept were copied, edited at random places to a known similarity, sent through "
+        "deduplication among the run's own documents, and taken out again."
+    ),
+    **_under("recall.planted", _COPIES),
+    "recall.planted.not_tried": "Copies left out, because thousands of documents share a band with them.",
+    "recall.planted.below": "Copies made less similar than the threshold asks, to see that they stay.",
+    "recall.planted.below_removed": "Of these, removed: they are similar enough to some other document.",
+    "recall.planted.by_locale": "The same by language.",
+    "recall.planted.by_locale.group": "The language.",
+    **_under("recall.planted.by_locale", _COPIES),
+    "recall.planted.points": "Copies by similarity to their original, in steps of 0.05: points on the S-curve.",
+    "recall.planted.points.jaccard": "Mean exact similarity of the copies and their originals.",
+    "recall.planted.points.copies": "Copies.",
+    "recall.planted.points.probability": "Share that shares a band with its original and so is compared with it.",
+    "recall.planted.points.lower": "Lower end of the 95 % interval (Wilson).",
+    "recall.planted.points.upper": "Upper end of the 95 % interval.",
+    "recall.second": (
+        "Texts were sketched again with another seed, which misses other pairs. Of the near duplicates found then, the "
+        "share that the run removed; each weighs by how seldom the second look finds what the run found at its "
+        "similarity (capture and recapture)."
+    ),
+    "recall.second.seed": "The other seed.",
+    "recall.second.documents": "Documents that were sketched again; a sample of whole files where texts are many.",
+    "recall.second.documents_in_all": "Documents that deduplication compared.",
+    "recall.second.removed": "Near duplicates that the run removed, with what stays among those sketched; a sample.",
+    "recall.second.found_again": "Of these, found with the other seed too.",
+    "recall.second.only_second": "Documents similar enough to one that stays, found with the other seed only.",
+    "recall.second.missed": "Near duplicates that the run missed, estimated for the whole run.",
+    **_under("recall.second", _RECALL),
     "precision.pairs": (
         "Of each language some of these pairs side by side: those that are not similar enough first, then the least "
         "similar. Long texts begin shortly before their first difference."
@@ -232,6 +446,8 @@ DEFINITIONS: Final[dict[str, str]] = {
     "precision.pairs.examples.cluster_size": "Documents in their group of duplicates.",
     "precision.pairs.examples.excerpt": "Part of the removed text.",
     "precision.pairs.examples.kept_excerpt": "Part of the text that stays.",
+    "clusters": "Groups of duplicates, and some of their documents.",
+    **_under("clusters", _CLUSTERS),
     "duplicates.overlap": "Removed documents by their source and by the source of the document kept in their place.",
     "duplicates.overlap.removed_source": "Source of the removed documents.",
     "duplicates.overlap.kept_source": "Source of the documents kept in their place.",
@@ -365,10 +581,67 @@ DEFINITIONS: Final[dict[str, str]] = {
     "timings": "Wall time of the stages.",
     "timings.elapsed_s": "Seconds of this run, all stages together.",
     "timings.peak_memory_bytes": "Largest memory in use during the run, in bytes; null where it was not measured.",
+    "timings.cores": "Cores of the machine that the run had; null on a cluster, and for older runs.",
+    "timings.core_hours": "Cores times the hours of this run; null where the cores were not recorded.",
+    "timings.price_per_core_hour": "The setting `report.price_per_core_hour`; null: not set.",
+    "timings.cost": "Core-hours times the price, in the currency of the price; null without either.",
     "timings.stages.stage": "Stage of the pipeline.",
     "timings.stages.elapsed_s": "Seconds the stage took in this run.",
     "timings.stages.skipped": "Whether the stage was already done with the same settings and inputs.",
     "timings.stages.recorded_elapsed_s": "Seconds the stage took when its output was made; null if it keeps no record.",
     "settings": "The resolved configuration; values that could open doors are not shown.",
     "settings.yaml": "The configuration as YAML.",
+}
+
+
+_COUNTS: Final = {
+    path: text
+    for when, run in (("before", "first"), ("after", "second"))
+    for path, text in {
+        f"{when}.read": f"Records the reader found, in the {run} run.",
+        f"{when}.kept": f"Documents kept, in the {run} run.",
+        f"{when}.dropped": f"Documents dropped for some reason, in the {run} run.",
+        f"{when}.quarantined": f"Records that could not be read as documents, in the {run} run.",
+    }.items()
+}
+
+
+COMPARISON: Final[dict[str, str]] = {
+    "schema_version": "Version of this file's layout.",
+    "definitions": "What each section and number means, by its path; list positions are left out.",
+    "runs": "The two run folders.",
+    "commits": "Commits of the code that made them; null outside a repository.",
+    "settings": "Settings that differ; the run folder and the engine's are left out, for they decide nothing.",
+    "settings.setting": "Name of the setting.",
+    "settings.before": "Its value in the first run; null where it has none.",
+    "settings.after": "Its value in the second run; null where it has none.",
+    "totals": "Records of both runs.",
+    "totals.name": "Empty: the totals have no name.",
+    **_under("totals", _COUNTS),
+    "sources": "Records of both runs by source.",
+    "sources.name": "Name of the source in the configuration.",
+    **_under("sources", _COUNTS),
+    "locales": "Records of both runs by locale.",
+    "locales.name": "Locale (BCP 47): the declared language, else the detected one.",
+    **_under("locales", _COUNTS),
+    "reasons": "Reasons that dropped more documents in one run than in the other.",
+    "reasons.reason": "The first rule or duplicate check that rejected the document.",
+    "reasons.before": "Documents dropped for the reason in the first run.",
+    "reasons.after": "Documents dropped for the reason in the second run.",
+    "unchanged": "Documents that met the same fate in both runs.",
+    "same": "These documents by their fate.",
+    "same.fate": "kept, or the reason that dropped them.",
+    "same.documents": "Documents with the fate in both runs.",
+    "moves": (
+        "Documents that met another fate, by what became of them in both runs. Documents are matched by their ids, "
+        "which are hashes of source, locator and text: one whose text changed counts as gone and as new."
+    ),
+    "moves.before": "Fate in the first run: kept, the reason that dropped it, or not in the run.",
+    "moves.after": "Fate in the second run, likewise.",
+    "moves.documents": "Documents that went this way.",
+    "moves.examples": "The first of these documents by id.",
+    "moves.examples.doc_id": "Content address of the document.",
+    "moves.examples.source": "Its source.",
+    "moves.examples.locale": "Its locale.",
+    "moves.examples.excerpt": "Beginning of its text on one line; empty if it was asked to be removed.",
 }

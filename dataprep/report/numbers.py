@@ -4,6 +4,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -13,14 +14,19 @@ import pyarrow.parquet as pq
 import yaml
 
 from dataprep import files
-from dataprep.config import ReportConfig
+from dataprep.config import NearDedupConfig, ReportConfig
 from dataprep.filter.overturned import current_fates, read_keeps
 from dataprep.locales import LOCALES
 from dataprep.report.alarms import alarms
 from dataprep.report.checks import verdict
+from dataprep.report.clusters import duplicate_clusters
 from dataprep.report.definitions import DEFINITIONS
+from dataprep.report.flow import flow
+from dataprep.report.languages import languages
 from dataprep.report.precision import Bounds, measured_precision
+from dataprep.report.recall import Rehearse, measured_recall
 from dataprep.report.settings import public_settings
+from dataprep.report.signals import rule_by_rule
 from dataprep.report.text import clip
 from dataprep.schema import CONTAMINATED, SCHEMA_VERSION
 
@@ -82,6 +88,7 @@ def build_report(
     run_dir: str,
     explanations: Mapping[str, str] = MappingProxyType({}),
     settings: ReportConfig | None = None,
+    rehearse: Rehearse | None = None,
 ) -> dict[str, Any]:
     """The whole report as JSON values: counts are documents or records, fractions lie in [0, 1].
 
@@ -92,7 +99,9 @@ def build_report(
     Args:
         run_dir: the run folder, a path or an fsspec URL.
         explanations: drop or quarantine reason → one sentence that says what it means.
-        settings: what raises an alarm; null: as the run's own `config.yaml` says.
+        settings: what raises an alarm, and what a core costs; null: as the run's own `config.yaml` says.
+        rehearse: sends edited copies of documents the way of the run's own (`rehearsal.py`); null: recall is not
+            measured.
 
     Raises:
         ReportError: the folder has no ledger, or one of another schema version.
@@ -114,6 +123,13 @@ def build_report(
     funnel = counts["fates"].get("funnel", [])
     overturned = _overturned(run_dir)
     quarantine = _quarantine(inputs.parquet("quarantine", _QUARANTINE_COLUMNS), explanations)
+    config = inputs.text("config.yaml")
+    said = yaml.safe_load(config) or {}
+    if settings is None:
+        settings = ReportConfig.model_validate(said.get("report", {}))
+    pool = ThreadPoolExecutor(1)
+    # The longest of all, meanwhile: much of it, and of the rest, is the reading of Parquet.
+    recall = pool.submit(_recall, run_dir, said, counts["dedup"], rehearse)
     report = {
         "schema_version": SCHEMA_VERSION,
         "definitions": DEFINITIONS,
@@ -131,24 +147,28 @@ def build_report(
         "inputs": _went_in(ledger, funnel, counts["documents"]),
         "drops": _drops(ledger, funnel, explanations),
         "overturned": {"documents": overturned},
+        "flow": {"by_source_and_locale": flow(funnel, manifest)},
         "thresholds": _thresholds(counts["fates"].get("thresholds", {})),
+        "signals": rule_by_rule(run_dir, config, counts["fates"].get("thresholds", {})),
+        "languages": languages(run_dir),
         "perplexity": {"by_locale": counts["fates"].get("perplexity", [])},
         "duplicates": _duplicates(counts["dedup"]),
         "precision": _precision(run_dir, counts["dedup"]),
+        "recall": None,
+        "clusters": _clusters(run_dir, counts["dedup"]),
         "lines": _lines(ledger, inputs),
         "decontamination": _decontamination(ledger, inputs, manifest, counts["fates"]),
         "examples": _examples(inputs.parquet("rejected_sample", _EXAMPLE_COLUMNS), ledger, explanations),
         "quarantine": quarantine,
         "balance": _balance(plan),
         "shards": _shards(manifest),
-        "timings": _timings(run, stages.values()),
-        "settings": {"yaml": public_settings(inputs.text("config.yaml"))},
+        "timings": _timings(run, stages.values(), settings.price_per_core_hour),
+        "settings": {"yaml": public_settings(config)},
     }
-    if settings is None:
-        said = yaml.safe_load(inputs.text("config.yaml")) or {}
-        settings = ReportConfig.model_validate(said.get("report", {}))
+    report["recall"] = recall.result()
+    pool.shutdown()
     raised = alarms(report, ledger, settings)
-    report["alarms"] = {"settings": settings.model_dump(), "raised": raised}
+    report["alarms"] = {"settings": settings.model_dump(exclude={"price_per_core_hour"}), "raised": raised}
     return report | {"missing_inputs": sorted(set(inputs.missing))}
 
 
@@ -304,6 +324,16 @@ def _precision(run_dir: str, counts: Row) -> Row:
         return measured_precision(run_dir, Bounds(1.0, None))
     bounds = Bounds(counts["min_jaccard"], counts.get("min_containment"))
     return measured_precision(run_dir, bounds, own_segment=counts.get("earlier_segments", 0))
+
+
+def _recall(run_dir: str, said: Row, counts: Row, rehearse: Rehearse | None) -> Row:
+    settings = NearDedupConfig.model_validate(said.get("near_dedup", {}))
+    return measured_recall(run_dir, settings, rehearse if counts else None)
+
+
+def _clusters(run_dir: str, counts: Row) -> Row:
+    own_segment = counts.get("earlier_segments", 0)
+    return duplicate_clusters(run_dir, counts.get("min_jaccard"), own_segment=own_segment)
 
 
 def _duplicates(counts: Row) -> Row:
@@ -549,12 +579,20 @@ def _shards(manifest: Row) -> Row:
     }
 
 
-def _timings(run: Row, stages: Iterable[Row]) -> Row:
+def _timings(run: Row, stages: Iterable[Row], price_per_core_hour: float | None) -> Row:
     recorded = {stage["stage"]: stage["elapsed_s"] for stage in stages if stage}
     ran = run.get("stages", [])
+    elapsed_s, cores = sum(stage["elapsed_s"] for stage in ran), run.get("cores")
+    core_hours = None if cores is None else cores * elapsed_s / 3600
     return {
-        "elapsed_s": sum(stage["elapsed_s"] for stage in ran),
+        "elapsed_s": elapsed_s,
         "peak_memory_bytes": run.get("peak_memory_bytes"),
+        "cores": cores,
+        "core_hours": core_hours,
+        "price_per_core_hour": price_per_core_hour,
+        "cost": None
+        if core_hours is None or price_per_core_hour is None
+        else core_hours * price_per_core_hour,
         "stages": [
             {
                 "stage": stage["stage"],

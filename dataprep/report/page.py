@@ -1,27 +1,40 @@
 """The report as one static HTML page: everything inline, nothing fetched, readable without its script."""
 
-import base64
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dataprep.report import plots
+from dataprep.report.clusters import ACROSS_SOURCES, BORDERLINE, LARGEST, LINKED
+from dataprep.report.html import compared, render_page
 from dataprep.report.numbers import locale_name
-from dataprep.report.text import difference, unit_of, visible
+from dataprep.report.sections import flow_tables, language_tables, signal_tables
+from dataprep.report.tables import (
+    MAX_HEAT,
+    Cell,
+    Column,
+    Table,
+    duration,
+    integer,
+    number,
+    percent,
+    shade,
+    size,
+)
+from dataprep.report.tables import table as _table
 from dataprep.schema import DUPLICATE_REASONS
 
 Row = dict[str, Any]
 
-TEMPLATES: Final = Path(__file__).parent
-MISSING: Final = "—"
 _NEAR_REASONS: Final = (DUPLICATE_REASONS["near"], DUPLICATE_REASONS["contained"])
-MAX_HEAT: Final = 0.5  # of the heat colour: numbers on top keep their contrast
 
+CLUSTER_KINDS: Final = {
+    LARGEST: "largest",
+    ACROSS_SOURCES: "across sources",
+    LINKED: "kept though linked",
+    BORDERLINE: "near the threshold",
+}
 CHECK_NAMES: Final = {
     "total": "read = kept + dropped + quarantined, in total",
     "sources": "… for each source",
@@ -36,129 +49,6 @@ CHECK_NAMES: Final = {
     "dedup": "duplicates: the ledger and the dedup stage agree",
     "shards": "every kept document is in a shard",
 }
-
-
-def integer(value: float | None) -> str:
-    """A count with thousands separators."""
-    return MISSING if value is None else f"{value:,.0f}"
-
-
-def number(value: float | str | None) -> str:
-    """A measurement with up to four significant digits; a setting that is a word, as it is."""
-    if value is None:
-        return MISSING
-    if isinstance(value, str):
-        return value
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def percent(value: float | None) -> str:
-    """A fraction in per cent; a small one that is not zero never reads as zero, nor a large one as the whole."""
-    if value is None:
-        return MISSING
-    if 0 < value < 0.0005:
-        return "< 0.1 %"
-    if 0.9995 <= value < 1:
-        return "> 99.9 %"
-    return f"{100 * value:.1f} %"
-
-
-def size(value: float | None) -> str:
-    """A number of bytes in decimal units."""
-    if value is None:
-        return MISSING
-    scaled = float(value)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        # 999.95 rounds to 1000.0, which is one of the next unit.
-        if scaled < 999.95 or unit == "TB":
-            return f"{scaled:,.0f} B" if unit == "B" else f"{scaled:,.1f} {unit}"
-        scaled /= 1000
-    raise AssertionError("the loop returns at its last unit")
-
-
-def duration(value: float | None) -> str:
-    """Seconds, or minutes and hours where they read better."""
-    if value is None:
-        return MISSING
-    if value < 59.95:
-        return f"{value:.1f} s"
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {seconds:02} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    Attributes:
-        label: its heading.
-        definition: path of its meaning in the report's definitions.
-        format: turns a value into text; null for values that are text already.
-        is_heading: whether its cells name their rows.
-    """
-
-    label: str
-    definition: str
-    format: Callable[[Any], str] | None = integer
-    is_heading: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell: its value, a second line, its shading in [0, 1], and where on the page it leads."""
-
-    value: Any
-    detail: str | None = None
-    heat: float = 0.0
-    target: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table of the page.
-
-    Attributes:
-        key: unique on the page.
-        caption: what the rows are.
-        columns: headings and formats.
-        rows: as many cells as columns each.
-        upright: whether headings stand upright, for many narrow columns.
-        total: a last row that sums up, if any.
-    """
-
-    key: str
-    caption: str
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
-    upright: bool = False
-    total: Sequence[Cell] = field(default=())
-
-    @property
-    def definitions(self) -> list[tuple[str, str]]:
-        """Heading and path of each definition once, in the order of the columns."""
-        labels: dict[str, list[str]] = {}
-        for column in self.columns:
-            labels.setdefault(column.definition, []).append(column.label)
-        return [
-            (names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", path)
-            for path, names in labels.items()
-        ]
-
-
-def _table(
-    key: str, caption: str, rows: Sequence[Row], path: str, columns: Sequence[tuple[str, str, Any]]
-) -> Table:
-    """A table whose columns are keys of its rows: (key, label, format), the first naming the row."""
-    return Table(
-        key,
-        caption,
-        [
-            Column(label, f"{path}.{name}", form, is_heading=position == 0)
-            for position, (name, label, form) in enumerate(columns)
-        ],
-        [[Cell(row[name]) for name, _, _ in columns] for row in rows],
-    )
 
 
 def _by_count(counts: dict[str, int]) -> list[str]:
@@ -277,8 +167,7 @@ def _part(part: int, whole: int) -> Cell:
 
 
 def _cell(documents: int, fraction: float | None) -> Cell:
-    # The square root spreads the shades: most reasons drop a few per cent.
-    return Cell(documents, percent(fraction), MAX_HEAT * min(1.0, fraction or 0.0) ** 0.5)
+    return Cell(documents, percent(fraction), shade(fraction))
 
 
 def _reasons(report: Row) -> Table:
@@ -403,6 +292,39 @@ def _precision_tables(report: Row) -> dict[str, Table | None]:
     }
 
 
+def _recall_tables(report: Row) -> dict[str, Table | None]:
+    planted = report["recall"]["planted"]
+    return {
+        "recall_locale": _table(
+            "recall-locale",
+            "Planted copies by language",
+            planted["by_locale"],
+            "recall.planted.by_locale",
+            [
+                ("group", "Language", None),
+                ("copies", "Copies", integer),
+                ("removed", "Removed", integer),
+                ("recall", "Recall", percent),
+                ("lower", "from", percent),
+                ("upper", "to", percent),
+            ],
+        ),
+        "recall_points": _table(
+            "recall-points",
+            "Planted copies by similarity to their original",
+            [{**row, "jaccard": f"{row['jaccard']:.3f}"} for row in planted["points"]],
+            "recall.planted.points",
+            [
+                ("jaccard", "Similarity J", None),
+                ("copies", "Copies", integer),
+                ("probability", "Compared", percent),
+                ("lower", "from", percent),
+                ("upper", "to", percent),
+            ],
+        ),
+    }
+
+
 def _tables(report: Row) -> dict[str, Table | None]:
     return {
         "sources": _table(
@@ -453,6 +375,9 @@ def _tables(report: Row) -> dict[str, Table | None]:
                 ("honoured", "Kept", None),
             ],
         ),
+        **flow_tables(report),
+        **language_tables(report),
+        **signal_tables(report),
         "thresholds": _thresholds(report),
         "default_thresholds": _table(
             "default-thresholds",
@@ -470,6 +395,7 @@ def _tables(report: Row) -> dict[str, Table | None]:
         ),
         **_duplicate_tables(report),
         **_precision_tables(report),
+        **_recall_tables(report),
         "lines": _table(
             "lines-by-source",
             "Lines of the documents that took part, per source",
@@ -605,7 +531,10 @@ def _plots(report: Row) -> dict[str, Markup]:
         "cluster_sizes": plots.cluster_sizes(duplicates["cluster_sizes"]),
         "jaccard": plots.jaccard_histogram(duplicates["jaccard_histogram"], duplicates["min_jaccard"]),
         "s_curve": plots.s_curve(
-            duplicates["num_bands"], duplicates["rows_per_band"], duplicates["min_jaccard"]
+            duplicates["num_bands"],
+            duplicates["rows_per_band"],
+            duplicates["min_jaccard"],
+            report["recall"]["planted"]["points"],
         ),
         "balance": plots.balance(report["balance"]["locales"]),
     }
@@ -613,52 +542,24 @@ def _plots(report: Row) -> dict[str, Markup]:
     return {name: Markup(svg) for name, svg in drawn.items()}
 
 
-def _compared(example: Row) -> Row | None:
-    """Both texts of a duplicate, in pieces; null if the document is none."""
-    if example["kept_excerpt"] is None or example["excerpt"] is None:
-        return None
-    left, right = difference(example["excerpt"], example["kept_excerpt"], unit_of(example["locale"]))
-    return {"removed": left, "kept": right, "differs": any(changed for _, changed in [*left, *right])}
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401 (whatever a template prints)
-    """Control characters shown in everything the template prints; Jinja escapes the result."""
-    return visible(value) if type(value) is str else value
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(integer=integer, number=number, percent=percent, size=size, duration=duration)
-    return environment
+def _rule_plots(report: Row) -> dict[str, Markup]:
+    """The histogram of each rule that rejects documents; empty without a signal."""
+    return {
+        rule["rule"]: Markup(plots.signal_histogram(rule, f"plot-rule-{number}"))
+        for number, rule in enumerate(report["signals"]["rules"])
+    }
 
 
 def render(report: dict[str, Any]) -> str:
-    """The page, from nothing but the report.
-
-    Everything from documents is escaped and its control characters are shown. A content security policy allows the
-    page's own script by its hash and forbids every request, so that a mistake here could not run or fetch anything.
-    """
-    environment = _environment()
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.html.j2", "script.html.j2")
-    )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = environment.get_template("index.html.j2").render(
+    """The page, from nothing but the report; see `html.render_page` for what keeps it safe."""
+    return render_page(
+        "index.html.j2",
         report=report,
-        style=Markup(style),
-        script=Markup(script),
-        script_sha256=digest,
         tables=_tables(report),
         plots=_plots(report),
-        compared=_compared,
+        rule_plots=_rule_plots(report),
+        compared=compared,
         locale_name=locale_name,
         check_names=CHECK_NAMES,
+        cluster_kinds=CLUSTER_KINDS,
     )
-    return page.lstrip()

@@ -2,16 +2,17 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 
 from dataprep.report.numbers import candidate_probability
 from dataprep.report.text import visible
@@ -20,6 +21,7 @@ Row = dict[str, Any]
 
 MAX_SOURCES: Final = 40  # bars that stay legible in one plot; the table beside it has all sources
 MAX_REASONS: Final = 8  # colours that stay distinct; the rest is drawn as one
+LINEAR_DOCUMENTS: Final = 100  # in the highest bin; with more, small bins show only on a logarithmic axis
 MIN_LOG_SHARE: Final = 1e-6  # left end of the share axis at most; smaller shares are drawn there
 
 WIDTH_INCHES: Final = 8.0
@@ -201,8 +203,17 @@ def jaccard_histogram(bins: list[Row], min_jaccard: float | None) -> str:
         return _svg(figure, name, "Candidate pairs by exact Jaccard similarity, with the threshold")
 
 
-def s_curve(num_bands: int | None, rows_per_band: int | None, min_jaccard: float | None) -> str:
-    """Curve of the probability that a pair becomes a candidate, with the threshold; empty without settings."""
+def s_curve(
+    num_bands: int | None, rows_per_band: int | None, min_jaccard: float | None, points: Sequence[Row] = ()
+) -> str:
+    """Curve of the probability that a pair becomes a candidate, with the threshold; empty without settings.
+
+    Args:
+        num_bands: LSH bands.
+        rows_per_band: hashes of each.
+        min_jaccard: threshold in [0, 1].
+        points: `recall.planted.points` of the report.
+    """
     if num_bands is None or rows_per_band is None or min_jaccard is None:
         return ""
     name = "plot-s-curve"
@@ -222,6 +233,19 @@ def s_curve(num_bands: int | None, rows_per_band: int | None, min_jaccard: float
         )
         axes.plot(similarity, probability, color=KEPT, linewidth=2.2)
         axes.plot([min_jaccard], [at_threshold], marker="o", color=KEPT, markersize=6)
+        if points:
+            axes.errorbar(
+                [row["jaccard"] for row in points],
+                [row["probability"] for row in points],
+                yerr=[
+                    [row["probability"] - row["lower"] for row in points],
+                    [row["upper"] - row["probability"] for row in points],
+                ],
+                fmt="s",
+                color=INK,
+                markersize=3.5,
+                elinewidth=1.0,
+            )
         # The curve keeps clear of the upper left corner with any setting that anyone would choose.
         axes.text(0.02, 0.9, f"at the threshold: {at_threshold:.1%}", transform=axes.transAxes)
         _threshold(axes, min_jaccard)
@@ -233,6 +257,99 @@ def s_curve(num_bands: int | None, rows_per_band: int | None, min_jaccard: float
         axes.set_ylabel("probability")
         return _svg(
             figure, name, f"Probability of becoming a candidate, {num_bands} bands of {rows_per_band} rows"
+        )
+
+
+def signal_histogram(rule: Row, name: str) -> str:
+    """Documents by the signal of a rule, those that it rejects in front; empty if no document has a value.
+
+    Bins stand at equal distances, whatever their widths; what lies outside their range stands apart. The dashed line
+    is the default threshold, the marks at the top are those of the locales, and the band is their span.
+
+    Args:
+        rule: of `signals.rules` of the report.
+        name: begins the identifiers in the SVG.
+    """
+    inside = [row for row in rule["bins"] if row["lower"] is not None and row["upper"] is not None]
+    if not inside:
+        return ""
+    edges = [row["lower"] for row in inside] + [inside[-1]["upper"]]
+    right = len(inside)
+    is_log = rule["scale"] == "log"
+    scaled = np.log(edges) if is_log else np.array(edges)
+
+    def position(value: float) -> float:
+        if value < edges[0] or value > edges[-1]:
+            return -1.4 if value < edges[0] else right + 1.4
+        return float(np.interp(np.log(value) if is_log else value, scaled, range(right + 1)))
+
+    with _style(name):
+        figure, axes = _axes(1.9)
+        most = max(row["documents"] for row in rule["bins"])
+        bottom = 0.5 if most > LINEAR_DOCUMENTS else 0.0
+        for key, colour in (("documents", NEUTRAL), ("rejected", REJECTED)):
+            heights = [row[key] for row in rule["bins"]]
+            stairs = [heights[0], 0, *heights[1:-1], 0, heights[-1]]
+            places = [-1.9, -0.9, *range(right + 1), right + 0.9, right + 1.9]
+            axes.stairs(
+                [max(each, bottom) for each in stairs], places, baseline=bottom, fill=True, color=colour
+            )
+        if bottom:
+            axes.set_yscale("log")
+            axes.yaxis.minorticks_off()
+        axes.set_ylim(bottom, most * (3 if bottom else 1.15))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        _thresholds_of(axes, rule, position)
+        locator = LogLocator() if is_log else MaxNLocator(7)
+        ticks = [each for each in locator.tick_values(edges[0], edges[-1]) if edges[0] <= each <= edges[-1]]
+        ends = (
+            [-1.4] * bool(rule["bins"][0]["documents"]),
+            [right + 1.4] * bool(rule["bins"][-1]["documents"]),
+        )
+        axes.set_xticks(
+            [*ends[0], *(position(each) for each in ticks), *ends[1]],
+            ["less"] * len(ends[0]) + [f"{each:,.6g}" for each in ticks] + ["more"] * len(ends[1]),
+        )
+        axes.set_xlim(-2.1, right + 2.1)
+        axes.tick_params(axis="y", left=False)
+        axes.grid(axis="y")
+        axes.set_xlabel(f"{rule['signal']}{' (log scale)' if is_log else ''}")
+        axes.set_ylabel(f"documents{' (log scale)' if bottom else ''}")
+        title = f"Documents by {rule['signal']}, and those that the rule {rule['rule']} rejects"
+        return _compact(_svg(figure, name, title))
+
+
+def _compact(svg: str) -> str:
+    """The same picture in about half the bytes, for plots of which a page has dozens: to a tenth of a point."""
+    svg = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", svg)
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)  # nothing refers to groups
+    svg = re.sub(r'(<use [^>]*?) style="[^"]*"', r"\1", svg)  # what they use has the style
+    svg = re.sub(r'<path d="[^"]*" style="fill: none"/>', "", svg)  # backgrounds
+    # Inside tags only: labels are numbers too. Coordinates have many decimals, opacities have two.
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d)\d{3,}", r"\1", tag[0]), svg)
+    return re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><")
+
+
+def _thresholds_of(axes: Axes, rule: Row, position: Callable[[float], float]) -> None:
+    """The default as a line; the thresholds of the locales as marks at the top, and their span as a band."""
+    marks = [position(row["value"]) for row in rule["locale_thresholds"]]
+    if marks:
+        axes.axvspan(marks[0], marks[-1], color=INK, alpha=0.08, linewidth=0)
+        # One line with gaps, since every line of its own makes the page longer.
+        across = [each for mark in marks for each in (mark, mark, np.nan)]
+        heights = [0.9, 1.0, np.nan] * len(marks)
+        axes.plot(across, heights, color=INK, linewidth=1.0, transform=axes.get_xaxis_transform())
+    if rule["default"] is not None:
+        axes.axvline(position(rule["default"]), color=INK, linewidth=1.1, linestyle=(0, (4, 3)))
+        axes.annotate(
+            f"default {rule['default']:,g}",
+            (position(rule["default"]), 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8,
         )
 
 

@@ -7,26 +7,25 @@ them has a part in it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dataprep import files
 from dataprep import schema as s
-from dataprep.parts import part_number, rows_at, texts_at
+from dataprep.parts import rows_at, texts_at
+from dataprep.report.lookup import MAX_TEXT_BYTES, NUM_BYTES, batches, documents_of
 from dataprep.report.statistics import allocate, weighted_share
-from dataprep.report.text import clip
+from dataprep.report.text import excerpts
 from dataprep.sample.reference import shingles, similarity
 
 FIRST_PHASE: Final = 20_000
 PAIRS: Final = 400
 SHOWN_PAIRS: Final = 10  # of each language; as many are drawn, if there are
 EXCERPT_CHARACTERS: Final = 400
-MAX_TEXT_BYTES: Final = 200_000  # of a pair: longer texts are not compared, and counted
 NEAR: Final = ("near", "contained")
 _TOLERANCE: Final = 1e-9
 _COLUMNS: Final = (
@@ -34,9 +33,6 @@ _COLUMNS: Final = (
     "kept_segment",
 )  # fmt: skip
 _KEY: Final = "_key"
-_NUM_BYTES: Final = "num_bytes"
-_CONTEXT: Final = 150  # characters shown before the first difference of two long texts
-_BATCH_ROWS: Final = 1 << 16
 
 Row = dict[str, Any]
 
@@ -91,20 +87,13 @@ def measured_precision(run_dir: str, bounds: Bounds, *, own_segment: int = 0) ->
     }
 
 
-def _batches(folder: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-    for path in files.list_files(folder, ".parquet"):
-        with files.open_binary(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(columns)):
-                yield pa.Table.from_batches([batch])
-
-
 def _first_phase(folder: str) -> tuple[int, list[Row]]:
     """How many near duplicates were removed, and the FIRST_PHASE with the smallest hashes.
 
     Ids are hashes; the keep rule orders by their first digits, so the last ones decide here.
     """
     number, held = 0, None
-    for table in _batches(folder, _COLUMNS):
+    for table in batches(folder, _COLUMNS):
         near = table.filter(pc.is_in(table[s.RULE], pa.array(NEAR)))
         number += near.num_rows
         if not near.num_rows:
@@ -141,7 +130,8 @@ def _second_phase(removals: list[Row]) -> list[Row]:
 
 def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
     """The pairs with their similarity counted again, without texts that are too long or were asked to be removed."""
-    kept_at = _places_of({row[s.KEPT_DOC_ID] for row in drawn}, files.join(run_dir, "fates"))
+    kept = documents_of({row[s.KEPT_DOC_ID] for row in drawn}, files.join(run_dir, "fates"))
+    kept_at = {doc_id: (row[s.PART], row[s.ROW]) for doc_id, row in kept.items()}
     documents_dir = files.join(run_dir, "documents")
     paired = [
         (row, (row[s.PART], row[s.ROW]), kept_at[row[s.KEPT_DOC_ID]])
@@ -149,20 +139,20 @@ def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
         if row[s.KEPT_DOC_ID] in kept_at
     ]
     sizes = rows_at(
-        documents_dir, [place for _, *places in paired for place in places], [_NUM_BYTES, s.LOCATOR]
+        documents_dir, [place for _, *places in paired for place in places], [NUM_BYTES, s.LOCATOR]
     )
     short = [
         (row, one, other)
         for row, one, other in paired
-        if sizes[one][_NUM_BYTES] + sizes[other][_NUM_BYTES] <= MAX_TEXT_BYTES
+        if sizes[one][NUM_BYTES] + sizes[other][NUM_BYTES] <= MAX_TEXT_BYTES
     ]
     texts = texts_at(documents_dir, [place for _, *places in short for place in places])
     pairs = []
     for row, one, other in short:
-        removed, kept = texts[one], texts[other]
-        if not removed or not kept:
+        removed_text, kept_text = texts[one], texts[other]
+        if not removed_text or not kept_text:
             continue
-        of_removed, of_kept = shingles(removed), shingles(kept)
+        of_removed, of_kept = shingles(removed_text), shingles(kept_text)
         recounted = similarity(of_removed, of_kept)
         right = recounted >= bounds.min_jaccard - _TOLERANCE
         if bounds.min_containment is not None and of_removed:
@@ -172,7 +162,7 @@ def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
             | {
                 "recounted": recounted,
                 "right": right,
-                "texts": (removed, kept),
+                "texts": (removed_text, kept_text),
                 s.LOCATOR: sizes[one][s.LOCATOR],
                 "kept_locator": sizes[other][s.LOCATOR],
             }
@@ -180,28 +170,11 @@ def _compared(drawn: list[Row], run_dir: str, bounds: Bounds) -> list[Row]:
     return pairs
 
 
-def _places_of(doc_ids: set[str], fates_dir: str) -> dict[str, tuple[int, int]]:
-    """Part and row of documents that were not asked to be removed; of equal ones, the first."""
-    wanted = pa.array(sorted(doc_ids), pa.string())
-    found: dict[str, tuple[int, int]] = {}
-    if not doc_ids:
-        return found
-    for path in files.list_files(fates_dir, ".parquet"):
-        part = part_number(path)
-        with files.open_binary(path) as file:
-            columns = [s.DOC_ID, s.ROW, s.DROP_REASON]
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=columns):
-                for hit in batch.filter(pc.is_in(batch.column(s.DOC_ID), wanted)).to_pylist():
-                    if hit[s.DROP_REASON] != s.REMOVAL_REQUEST:
-                        found.setdefault(hit[s.DOC_ID], (part, hit[s.ROW]))
-    return found
-
-
 def _cluster_sizes(run_dir: str, cluster_ids: set[str]) -> Counter[str]:
     """Documents of some clusters; each row of `clusters/` is a member besides the first."""
     sizes: Counter[str] = Counter(dict.fromkeys(cluster_ids, 1))
     wanted = pa.array(sorted(cluster_ids), pa.string())
-    for table in _batches(files.join(run_dir, "dedup", "clusters"), [s.CLUSTER_ID]):
+    for table in batches(files.join(run_dir, "dedup", "clusters"), [s.CLUSTER_ID]):
         for count in pc.value_counts(table[s.CLUSTER_ID].filter(pc.is_in(table[s.CLUSTER_ID], wanted))):
             sizes[count["values"].as_py()] += count["counts"].as_py()
     return sizes
@@ -268,7 +241,7 @@ def _shown(pairs: Sequence[Row], sizes: Counter[str]) -> list[Row]:
 
 def _example(pair: Row, sizes: Counter[str]) -> Row:
     removed, kept = pair["texts"]
-    start = _first_shown(removed, kept)
+    excerpt, kept_excerpt = excerpts(removed, kept, EXCERPT_CHARACTERS)
     return {
         **{name: pair[name] for name in (s.DOC_ID, s.SOURCE, s.LOCATOR)},
         **{name: pair[name] for name in (s.KEPT_DOC_ID, "kept_source", "kept_locator")},
@@ -277,23 +250,6 @@ def _example(pair: Row, sizes: Counter[str]) -> Row:
         "recounted": pair["recounted"],
         "bands_matched": pair[s.BANDS_MATCHED],
         "cluster_size": sizes[pair[s.CLUSTER_ID]],
-        "excerpt": _excerpt(removed, start),
-        "kept_excerpt": _excerpt(kept, start),
+        "excerpt": excerpt,
+        "kept_excerpt": kept_excerpt,
     }
-
-
-def _first_shown(left: str, right: str) -> int:
-    """Where excerpts begin: at the beginning, or a little before the first difference if that would not be seen."""
-    common = next(
-        (at for at, (one, other) in enumerate(zip(left, right, strict=False)) if one != other),
-        min(len(left), len(right)),
-    )
-    if common <= EXCERPT_CHARACTERS - _CONTEXT:
-        return 0
-    start = common - _CONTEXT
-    blank = left.find(" ", start, common)
-    return blank + 1 if blank >= 0 else start
-
-
-def _excerpt(text: str, start: int) -> str:
-    return clip(("… " if start else "") + text[start:], EXCERPT_CHARACTERS)

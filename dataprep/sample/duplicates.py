@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from dataprep.sample import reference
 from dataprep.sample.compose import joined
+from dataprep.sample.edits import edit_places
 from dataprep.sample.languages import LANGUAGES
 from dataprep.sample.markov import Chain, Pieces
 from dataprep.sample.scale import MEDIAN_DOCUMENT_BYTES, checked
@@ -266,32 +267,12 @@ class _Voice:
 
     def edited(self, codes: Codes, level: float, rng: np.random.Generator) -> Codes:
         """A version whose similarity to the given one is about `level`: some pieces are others."""
-        places = _edits(codes.size, self._shingle_units, level, rng)
+        places = edit_places(codes.size, self._shingle_units, level, rng)
         size = len(self._chain.vocabulary)
         drawn: Pieces = rng.choice(self._replacements, places.size)
         edited = codes.copy()
         edited[places] += drawn - edited[places] % size
         return edited
-
-
-def _edits(pieces: int, shingle_units: int, level: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Places whose pieces are to change, for a Jaccard similarity of about `level` in (0, 1).
-
-    Of n shingles, c changed ones leave (n - c) / (n + c) in common. A lone piece is in `shingle_units` shingles, a run
-    of b pieces in b + `shingle_units` - 1, and one of b at the end of the text in b.
-    """
-    changed = max(1, pieces - shingle_units + 1) * (1 - level) / (1 + level)
-    way = rng.integers(3)
-    if way == 0 and (count := round(changed / shingle_units)) >= 1:
-        spacing = pieces / count
-        starts = np.arange(count) * spacing
-        jitter = rng.random(count) * max(1.0, spacing - shingle_units)
-        places: npt.NDArray[np.int64] = np.minimum(starts + jitter, pieces - 1).astype(np.int64)
-        return places
-    if way == 1 and (count := round(changed) - shingle_units + 1) >= 1:
-        start = int(rng.integers(pieces - count + 1))
-        return np.arange(start, start + count)
-    return np.arange(pieces - min(pieces, max(1, round(changed))), pieces)
 
 
 class _Author:

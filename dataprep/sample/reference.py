@@ -88,19 +88,25 @@ def units(text: str) -> list[str]:
     return [unit for unit, _ in _typed_units(text)]
 
 
+def _shingle_units(typed: list[tuple[str, str]]) -> int:
+    counts = {kind: sum(1 for _, found in typed if found == kind) for kind in "whs"}
+    if counts["w"] * 2 >= len(typed):
+        return WORDS_PER_SHINGLE
+    return HAN_KANA_PER_SHINGLE if counts["h"] >= counts["s"] else SOUTHEAST_ASIAN_PER_SHINGLE
+
+
+def shingle_units(text: str) -> int:
+    """Units per shingle of a text: it follows the kind of unit that most of the text consists of."""
+    return _shingle_units(_typed_units(text))
+
+
 def shingles(text: str) -> frozenset[str]:
     """Set of n-grams of units; n follows the kind of unit that most of the text consists of.
 
     A text of fewer than n units has one shingle, all of it; a text without units has none.
     """
     typed = _typed_units(text)
-    counts = {kind: sum(1 for _, found in typed if found == kind) for kind in "whs"}
-    if counts["w"] * 2 >= len(typed):
-        size = WORDS_PER_SHINGLE
-    elif counts["h"] >= counts["s"]:
-        size = HAN_KANA_PER_SHINGLE
-    else:
-        size = SOUTHEAST_ASIAN_PER_SHINGLE
+    size = _shingle_units(typed)
     sequence = [unit for unit, _ in typed]
     if not sequence:
         return frozenset()

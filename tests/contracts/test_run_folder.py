@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sentencepiece
+import yaml
 from pipeline_helpers import Row, SampleRun
 
 from dataprep.files import read_json
+from dataprep.report.flow import flow
+from dataprep.report.signals import rule_by_rule
 from dataprep.shards.draw import draws, strata_of
 
 DOCUMENT_COLUMNS = {
@@ -433,3 +436,24 @@ def test_nothing_unfinished_is_left_in_the_run_folder(sample_run: SampleRun) -> 
     assert left == []
     assert not (sample_run.folder / "dedup" / "work").exists()
     assert not (sample_run.folder / "precut").exists()
+
+
+def test_the_report_gives_rules_the_credit_and_sources_the_tokens_that_the_run_gave_them(
+    sample_run: SampleRun, shards: dict[str, pa.Table]
+) -> None:
+    folder, config = str(sample_run.folder), yaml.safe_dump(sample_run.config.model_dump(mode="json"))
+    recorded = read_json(f"{folder}/fates/_stage.json")["counts"]
+    found = rule_by_rule(folder, config, recorded["thresholds"])
+    rows = flow(recorded["funnel"], sample_run.manifest)
+
+    by_rule = {row["rule"]: row["credited"] for row in found["rules"] if row["credited"]}
+    dropped = sample_run.ledger["total"]["dropped"]
+    tokens: Counter[tuple[str, str]] = Counter()
+    for path, table in shards.items():
+        locale = path.partition("/")[0].removeprefix("locale=")
+        for row in table.select(["source", "num_tokens"]).to_pylist():
+            tokens[row["source"], locale] += row["num_tokens"]
+    assert found["reason"] is None
+    assert found["documents"] == len(sample_run.documents)
+    assert by_rule == {reason: n for reason, n in dropped.items() if n and not reason.endswith("_duplicate")}
+    assert {(row["source"], row["locale"]): row["tokens"] for row in rows if row["tokens"]} == dict(tokens)

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from dataprep.config import PrepareConfig
 from dataprep.files import read_json
-from dataprep.pipeline import Pipeline
+from dataprep.pipeline import FATES, Pipeline
 from dataprep.plan import plan_input
 from dataprep.sample.generator import write_samples
 from dataprep.sample.truth import Place, Truth
@@ -20,7 +20,7 @@ from jobs.config import load_config
 
 Row = dict[str, Any]
 
-_DEMO_CONFIG: Final = Path(__file__).parents[2] / "configs" / "dataprep" / "demo.yaml"
+_CONFIGS: Final = Path(__file__).parents[2] / "configs" / "dataprep"
 # The characters of 26 languages alone need 3,000 pieces. Small splits give several documents files, so that what is
 # said of files is said of more than one.
 _OVERRIDES: Final = ("tokenizer.vocab_size=4000", "engine.split_bytes=150000")
@@ -97,7 +97,9 @@ def _run_pipeline(spark: SparkSession, folder: Path) -> SampleRun:
     input_root, run_dir = folder / "samples", folder / "run"
     truth = write_samples(str(input_root))
     config = load_config(
-        str(_DEMO_CONFIG), [f"run_dir={run_dir}", f"input_root={input_root}", *_OVERRIDES], PrepareConfig
+        str(_CONFIGS / "demo.yaml"),
+        [f"run_dir={run_dir}", f"input_root={input_root}", *_OVERRIDES],
+        PrepareConfig,
     )
     plan = plan_input(config)
 
@@ -122,3 +124,20 @@ def sample_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) ->
     """The run on the sample corpora, made once however many folders of tests use it."""
     # Each conftest that imports this fixture has its own copy of it; the cache makes them share the run.
     return _run_pipeline(spark, tmp_path_factory.getbasetemp() / "sample-run")
+
+
+@cache
+def _run_on_real_samples(spark: SparkSession, realdata: Path, run_dir: Path) -> Pipeline:
+    settings = [f"run_dir={run_dir}", f"input_root={realdata}", "engine.split_bytes=2000000"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAGISTER_REALDATA", str(realdata))
+        config = load_config(str(_CONFIGS / "realdata.yaml"), settings, PrepareConfig)
+    job = Pipeline(lambda: spark, config, plan_input(config), lambda _: None, lambda *_: None)
+    job.prepare(FATES)
+    return job
+
+
+@pytest.fixture(scope="session")
+def real_pipeline(realdata: Path, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """The job on the real samples, up to the fates; made once, as `sample_run` is."""
+    return _run_on_real_samples(spark, realdata, tmp_path_factory.getbasetemp() / "real-run")

@@ -1,37 +1,17 @@
 """The main job on real public samples, up to the fate of every document. Needs MAGISTER_REALDATA."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
-from pyspark.sql import SparkSession
 
 from dataprep import files
-from dataprep.config import PrepareConfig
 from dataprep.pipeline import ANNOTATE, DEDUP, FATES, Pipeline
-from dataprep.plan import plan_input
-from jobs.config import load_config
 
 pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 NTREX_LANGUAGES = 26
 NTREX_DOCUMENTS = 123  # in each language, in each of the two layouts
-
-
-@pytest.fixture(scope="module")
-def pipeline(
-    realdata: Path, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Pipeline]:
-    run_dir = tmp_path_factory.mktemp("real") / "run"
-    settings = [f"run_dir={run_dir}", f"input_root={realdata}", "engine.split_bytes=2000000"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MAGISTER_REALDATA", str(realdata))
-        config = load_config("configs/dataprep/realdata.yaml", settings, PrepareConfig)
-    job = Pipeline(lambda: spark, config, plan_input(config), lambda _: None, lambda *_: None)
-    job.prepare(FATES)
-    return job
 
 
 def counts(pipeline: Pipeline, stage: str) -> dict[str, object]:
@@ -40,8 +20,8 @@ def counts(pipeline: Pipeline, stage: str) -> dict[str, object]:
     return record.counts
 
 
-def test_every_record_of_every_file_has_a_fate(pipeline: Pipeline) -> None:
-    annotated, fates = counts(pipeline, "annotate"), counts(pipeline, "fates")
+def test_every_record_of_every_file_has_a_fate(real_pipeline: Pipeline) -> None:
+    annotated, fates = counts(real_pipeline, "annotate"), counts(real_pipeline, "fates")
 
     read = Counter[str]()
     for source, file, _, number in annotated["read"]:
@@ -53,23 +33,25 @@ def test_every_record_of_every_file_has_a_fate(pipeline: Pipeline) -> None:
         accounted[f"{row['source']}/{row['file']}"] += row["documents"]
 
     assert accounted == read
-    assert len(read) == len(pipeline.plan.inputs)
+    assert len(read) == len(real_pipeline.plan.inputs)
 
 
-def test_four_formats_and_more_than_twenty_languages_are_kept(pipeline: Pipeline) -> None:
-    kept = [row for row in counts(pipeline, "fates")["funnel"] if row["drop_reason"] is None]
+def test_four_formats_and_more_than_twenty_languages_are_kept(real_pipeline: Pipeline) -> None:
+    kept = [row for row in counts(real_pipeline, "fates")["funnel"] if row["drop_reason"] is None]
 
     assert {row["source"] for row in kept} >= {"wikipedia", "cc100", "mc4", "opensubtitles"}
     assert len({row["locale"] for row in kept}) > 20
 
 
-def test_every_news_text_that_lies_in_both_layouts_is_found_as_an_exact_duplicate(pipeline: Pipeline) -> None:
+def test_every_news_text_that_lies_in_both_layouts_is_found_as_an_exact_duplicate(
+    real_pipeline: Pipeline,
+) -> None:
     in_mc4 = "common_crawl/derived_mc4_from_ntrex/"
     in_cc100 = "monolingual/derived_cc100_from_ntrex/"
-    documents = ds.dataset(pipeline.run.at("documents"), format="parquet", exclude_invalid_files=True)
+    documents = ds.dataset(real_pipeline.run.at("documents"), format="parquet", exclude_invalid_files=True)
     fates = {
         (row["part"], row["row"]): row["drop_reason"]
-        for path in files.list_files(pipeline.run.at("fates"), ".parquet")
+        for path in files.list_files(real_pipeline.run.at("fates"), ".parquet")
         for row in ds.dataset(path).to_table(columns=["part", "row", "drop_reason"]).to_pylist()
     }
     by_text: dict[tuple[str, bytes], list[tuple[str, str | None]]] = {}
@@ -87,4 +69,4 @@ def test_every_news_text_that_lies_in_both_layouts_is_found_as_an_exact_duplicat
     # Of the others both copies were rejected before, by one and the same rule; there is no third case.
     assert len(found) + len(rejected) == len(pairs)
     assert len(found) > 0.97 * len(pairs)
-    assert ["cc100+mc4", 3198, 6396] in counts(pipeline, "dedup")["same_text"]
+    assert ["cc100+mc4", 3198, 6396] in counts(real_pipeline, "dedup")["same_text"]

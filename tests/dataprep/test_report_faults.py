@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from pyspark.sql import SparkSession
 from dataprep.annotate import arrow_pass
 from dataprep.config import PrepareConfig, RulesConfig
 from dataprep.dedup import verify
-from dataprep.local_tasks import LocalTasks
+from dataprep.local_tasks import InThisProcess
 from dataprep.pipeline import Pipeline
 from dataprep.plan import plan_input
 from dataprep.report.write import write_report
@@ -24,13 +23,6 @@ NO_RULES = dict.fromkeys(RulesConfig.model_fields) | {
     "drop_blocked_urls": False,
     "code_mixed": "keep",
 }
-
-
-class InThisProcess(LocalTasks):
-    """Tasks where a test can change what they call."""
-
-    def run(self, payloads: Sequence[str], work: Callable[[str], str]) -> list[str]:
-        return [work(payload) for payload in payloads]
 
 
 def pages(seed: int) -> list[str]:

@@ -1,5 +1,7 @@
 """What the jobs do around a run: the run folder on failure, the sample folder, the commit."""
 
+import datetime
+import json
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,12 @@ from pyspark.errors import PySparkException
 
 from dataprep.config import PrepareConfig
 from dataprep.ledger import LedgerError
+from dataprep.stages import StageRecord
 from dataprep.utterances.config import UtterancesConfig
 from jobs import run, samples
 from jobs.config import load_config
 from jobs.java import JavaError
-from jobs.run import RunFolderError, exit_with_message
+from jobs.run import RunFolderError, exit_with_message, write_run
 
 
 def fail(run_dir: Path, *made: Path) -> None:
@@ -128,3 +131,24 @@ def test_each_kind_of_failure_has_its_exit_code_and_one_sentence(
 
     assert exit_.value.code == code
     assert capsys.readouterr().err == message
+
+
+def test_the_record_of_a_run_has_its_cores_and_no_time_for_skipped_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASTER", "local[3]")
+    done = [(StageRecord("annotate", "f", {}, 12.5), True), (StageRecord("dedup", "f", {}, 2.5), False)]
+
+    write_run(str(tmp_path), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), done)
+
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["cores"] == 3
+    assert [(stage["elapsed_s"], stage["skipped"]) for stage in run["stages"]] == [(0.0, True), (2.5, False)]
+
+
+def test_nobody_knows_the_cores_of_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER", "spark://host:7077")
+
+    write_run(str(tmp_path), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), [])
+
+    assert json.loads((tmp_path / "run.json").read_text())["cores"] is None

@@ -5,71 +5,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pytest
+from signal_helpers import GOOD, SCHEMA
 
 from dataprep.config import PrepareConfig
 from dataprep.filter.rules import EXPLANATIONS, RULES, evidence, rule_set
 from dataprep.kernels.fused import LOCALE_SIGNALS
 from dataprep.kernels.signals import SIGNALS
 
-# A document that every rule keeps.
-GOOD: Final[dict[str, Any]] = {
-    "language": "en",
-    "locale": "en",
-    "detected": "en",
-    "detected_score": 0.9,
-    "lid_score": 0.9,
-    "script_fraction": 1.0,
-    "foreign_letter_fraction": 0.0,
-    "line_language_fraction": 1.0,
-    "code_mixing": 0.0,
-    "form": "written",
-    "num_chars": 1000,
-    "num_units": 200,
-    "replacement_char_count": 0,
-    "curly_brace": 0,
-    "lorem_ipsum": False,
-    "mean_word_length": 5.0,
-    "alpha_fraction": 0.8,
-    "symbol_to_word_ratio": 0.0,
-    "bullet_line_fraction": 0.0,
-    "ellipsis_line_fraction": 0.0,
-    "terminal_line_fraction": 1.0,
-    "short_line_fraction": 0.0,
-    "newline_ratio": 0.0,
-    "duplicate_line_fraction": 0.0,
-    "duplicate_line_char_fraction": 0.0,
-    "top_2gram_char_fraction": 0.0,
-    "top_3gram_char_fraction": 0.0,
-    "top_4gram_char_fraction": 0.0,
-    "duplicate_5gram_char_fraction": 0.0,
-    "duplicate_6gram_char_fraction": 0.0,
-    "duplicate_7gram_char_fraction": 0.0,
-    "duplicate_8gram_char_fraction": 0.0,
-    "duplicate_9gram_char_fraction": 0.0,
-    "duplicate_10gram_char_fraction": 0.0,
-    "url_is_blocked": False,
-    "mojibake_fraction": 0.0,
-    "alpha_unit_fraction": 1.0,
-    "digit_fraction": 0.0,
-    "punctuation_fraction": 0.0,
-    "symbol_fraction": 0.0,
-    "upper_fraction": 0.0,
-    "url_fraction": 0.0,
-    "num_stop_words": 5,
-    "stop_word_fraction": 0.3,
-    "max_unit_length": 10,
-    "num_listed_words": 0,
-    "duplicate_paragraph_fraction": 0.0,
-    "duplicate_paragraph_char_fraction": 0.0,
-    "list_line_fraction": 0.0,
-    "few_word_line_fraction": 0.0,
-    "policy_line_fraction": 0.0,
-    "num_sentences": 10,
-    "num_long_lines": 5,
-    "perplexity": 100.0,
-}
-TYPES: Final = {str: pa.string(), float: pa.float32(), int: pa.int64(), bool: pa.bool_()}
-SCHEMA: Final = pa.schema([(key, TYPES[type(value)]) for key, value in GOOD.items()])
 THAI: Final = {"language": "th", "locale": "th", "detected": "th"}
 SPOKEN: Final = {"form": "spoken"}
 

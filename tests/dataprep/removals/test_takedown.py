@@ -398,6 +398,16 @@ def test_the_text_of_what_was_removed_is_nowhere_in_the_run_folder(run: Path, fo
     assert {row["locator"].partition("://")[2] for row in rows(run, "rejected_sample")} >= {"c.example/short"}
 
 
+def test_a_comparison_with_the_run_as_it_was_goes(run: Path, folder: Folder) -> None:
+    (run / "report").mkdir(exist_ok=True)
+    for name in ("compare.json", "compare.html", "notes.txt"):
+        (run / "report" / name).write_text(text(1))
+
+    removed(run, folder)
+
+    assert sorted(path.name for path in (run / "report").iterdir()) == ["notes.txt", "report.json"]
+
+
 def test_a_run_that_was_told_before_shows_nothing_of_it_either(folder: Folder) -> None:
     sample = rows(folder.root / "told", "rejected_sample")
 

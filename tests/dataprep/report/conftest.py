@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from report_helpers import REMOVALS, TEXTS, write_removals
+from signal_helpers import add_signals, document, write_documents
 
 from dataprep.report.numbers import build_report
 from dataprep.report.page import render
@@ -259,7 +260,7 @@ def _manifest() -> dict[str, Any]:
         "decontamination": [{"name": "utterances"}, {"name": "paragraphs"}],
         "files": [
             {"path": f"locale={code}/part-0.parquet", "split": split, "locale": code, "rows": n, "tokens": 700 * n,
-             "bytes": 1500 * n, "sha256": "c3" * 32}
+             "bytes": 1500 * n, "sha256": "c3" * 32, "cells": [{"source": "mc4", "tokens": 700 * n}]}
             for split, code, n in shards
         ],
     }  # fmt: skip
@@ -297,6 +298,16 @@ THRESHOLDS: dict[str, Any] = {
         },
     ],
 }
+# Two rules that reject one document each, and documents near them; Lao, which the source calls Thai.
+MEASURED = [
+    document("a1", fate="too_few_words", num_units=19, text="<b>Too</b> short\x00<script>alert(1)</script>"),
+    document("a2", num_units=20),
+    document("a3", "de", "digits", digit_fraction=0.16),
+    document("a4", "de", digit_fraction=0.14),
+    document("a5", "he", num_units=3),
+    document("a6", "th", detected="lo", detected_score=0.4),
+    document("a7", language=None),
+]
 PERPLEXITY: list[dict[str, Any]] = [{"locale": "de", "bucket": "head", "documents": 77}]
 
 
@@ -330,6 +341,7 @@ RUN = {
     "commit": "0123abc",
     "versions": {"python": "3.11.9", "pyspark": "4.3.0"},
     "master": "local[*]",
+    "cores": 16,
     "stages": [
         {"stage": "annotate", "elapsed_s": 12.3, "skipped": False},
         {"stage": "dedup", "elapsed_s": 0.1, "skipped": True},
@@ -387,7 +399,9 @@ def write_run(folder: Path) -> None:
     _write_json(folder, _stage("fates", 1.0, fates), "fates", "_stage.json")
     _write_json(folder, _stage("shards", 101.6, {}), "shards", "_stage.json")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
-    write_removals(folder, TEXTS, REMOVALS)
+    write_removals(folder, TEXTS, REMOVALS, locales=["en", "en", "en", "de"])
+    add_signals(folder)
+    write_documents(folder, MEASURED, part=1)
     (folder / "overturned").mkdir()
     (folder / "overturned" / "keeps.jsonl").write_text(json.dumps(KEEP) + "\n", encoding="utf-8")
     write_rows(EXAMPLES[:6], EXAMPLE_SCHEMA, folder / "rejected_sample" / "part-0.parquet")

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from dataprep.config import NearDedupConfig, ReportConfig
 from dataprep.report.definitions import DEFINITIONS
 from dataprep.report.numbers import ReportError, build_report, candidate_probability
+from dataprep.report.recall import Planted, planted_recall
 from dataprep.report.write import write_report
 
 Rows = list[dict[str, Any]]
@@ -258,6 +260,44 @@ def test_a_skipped_stage_shows_the_time_its_output_took(run_dir: Path) -> None:
     }
 
 
+def test_cores_and_hours_make_the_cost_once_a_core_has_a_price(run_dir: Path) -> None:
+    without = build_report(str(run_dir))["timings"]
+    timings = build_report(str(run_dir), settings=ReportConfig(price_per_core_hour=0.05))["timings"]
+
+    # 16 cores for 114 seconds.
+    assert (without["cores"], without["price_per_core_hour"], without["cost"]) == (16, None, None)
+    assert without["core_hours"] == timings["core_hours"] == pytest.approx(0.506667, abs=1e-6)
+    assert timings["cost"] == pytest.approx(0.0253333, abs=1e-7)
+
+
+def test_a_run_that_recorded_no_cores_has_no_cost(run_dir: Path, write_json: Callable[..., None]) -> None:
+    run = json.loads((run_dir / "run.json").read_text())
+    del run["cores"]
+    write_json(run, "run.json")
+
+    timings = build_report(str(run_dir), settings=ReportConfig(price_per_core_hour=0.05))["timings"]
+
+    assert (timings["cores"], timings["core_hours"], timings["cost"]) == (None, None, None)
+
+
+def test_the_funnel_of_a_source_and_locale_ends_in_its_tokens(run_dir: Path) -> None:
+    rows = build_report(str(run_dir))["flow"]["by_source_and_locale"]
+
+    assert [(row["source"], row["locale"]) for row in rows[:3]] == [
+        ("mc4", "en"), ("wikipedia", "en"), ("mc4", "ar"),
+    ]  # fmt: skip
+    assert rows[0] == {
+        "source": "mc4", "locale": "en", "documents": 960, "kept": 620, "dropped": 340, "kept_fraction": 620 / 960,
+        "text_bytes": 1_609_000, "kept_text_bytes": 1_240_000, "tokens": 644_000,
+    }  # fmt: skip
+
+
+def test_the_price_of_a_core_is_no_setting_of_alarms(run_dir: Path) -> None:
+    report = build_report(str(run_dir), settings=ReportConfig(price_per_core_hour=0.05))
+
+    assert "price_per_core_hour" not in report["alarms"]["settings"]
+
+
 def test_lines_that_documents_share_are_counted_per_source(run_dir: Path) -> None:
     lines = build_report(str(run_dir))["lines"]
 
@@ -320,6 +360,8 @@ def test_a_run_without_line_deduplication_has_no_numbers_of_lines(
 
 def test_every_number_has_a_definition_and_every_definition_a_use(run_dir: Path) -> None:
     report = build_report(str(run_dir))
+    copy = Planted("en", "an original", "a copy", 0.8)
+    report["recall"]["planted"] = planted_recall([copy], [(True, True)], NearDedupConfig())
 
     del report["definitions"], report["run"]["versions"]
     paths = set(leaf_paths(report))

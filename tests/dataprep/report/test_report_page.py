@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from dataprep.config import ReportConfig
 from dataprep.report.numbers import build_report
-from dataprep.report.page import duration, integer, number, percent, render, size
+from dataprep.report.page import render
+from dataprep.report.tables import duration, integer, number, percent, size
 
 Rows = list[dict[str, Any]]
 VOID = {"meta", "br", "input", "link", "img", "hr"}
@@ -184,7 +186,7 @@ def test_each_table_has_a_caption_and_each_heading_a_definition(html: str) -> No
     headings = [
         attributes for tag, attributes in page.elements if tag == "th" and attributes.get("scope") == "col"
     ]
-    assert page.count("table") == page.count("caption") == 26
+    assert page.count("table") == page.count("caption") == 33
     assert all(attributes.get("title") for attributes in headings)
     assert all(attributes.get("scope") in {"row", "col"} for tag, attributes in page.elements if tag == "th")
 
@@ -195,7 +197,7 @@ def test_keyboard_reaches_the_content_and_the_scrolling_tables(html: str) -> Non
     regions = [attributes for _, attributes in page.elements if attributes.get("role") == "region"]
     first_link = next(attributes for tag, attributes in page.elements if tag == "a")
     assert first_link == {"class": "skip", "href": "#content"}
-    assert len(regions) == 26
+    assert len(regions) == 33
     assert all(attributes["tabindex"] == "0" and attributes["aria-labelledby"] for attributes in regions)
 
 
@@ -203,7 +205,7 @@ def test_plots_have_labels_and_take_the_colour_of_the_page(html: str) -> None:
     plots = [attributes for tag, attributes in Page(html).elements if tag == "svg"]
 
     drawn = "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL))
-    assert len(plots) == 5
+    assert len(plots) == 7
     assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in plots)
     assert "currentColor" in drawn
     assert not re.search(r"#000000|#ffffff|fill: (?:black|white)|xmlns|DejaVu", drawn)
@@ -350,3 +352,47 @@ def test_the_count_of_a_locales_near_duplicates_leads_to_pairs_of_them(html: str
     assert "#removed-en" in links
     assert "removed-en" in groups
     assert "2 of 2 removed near duplicates" in html
+
+
+def test_cost_stands_with_the_timings_where_a_core_has_a_price(run_dir: Path, html: str) -> None:
+    priced = render(build_report(str(run_dir), settings=ReportConfig(price_per_core_hour=36.0)))
+
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", priced))
+    assert "Cores 16 Core-hours 0.5067 Cost 18.24 at 36 a core-hour" in text
+    assert "Core-hours" in html
+    assert "a core-hour" not in html
+
+
+def test_declared_and_detected_languages_and_the_languages_of_duplicates_have_their_tables(html: str) -> None:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+    assert "Declared and detected languages that differ, the most frequent pairs first" in text
+    assert "th lo 1 100.0 % no" in text
+    assert "Declare no language 1" in text
+    assert "Duplicates of documents in another locale, the most frequent pairs first" in text
+    assert "en de 1" in text
+    assert "Every source and locale: what was read in, and what is left" in text
+
+
+def test_a_run_whose_rules_cannot_be_looked_at_says_why(run_dir: Path) -> None:
+    (run_dir / "config.yaml").unlink()
+
+    page = render(build_report(str(run_dir)))
+
+    assert '<p class="quiet">The run folder has no config.yaml.</p>' in page
+    assert Page(page).errors == []
+
+
+def test_a_page_with_every_rule_stays_small(run_dir: Path) -> None:
+    report = build_report(str(run_dir))
+    (words, _) = report["signals"]["rules"]
+    words["examples_rejected"] = words["examples_not_rejected"] = [
+        words["examples_rejected"][0] | {"excerpt": "語" * 300}
+    ] * 3
+    words["locale_thresholds"] = [{"value": 18 + n / 40, "locales": 1} for n in range(60)]
+    report["signals"]["rules"] = [words | {"rule": f"rule_{n}"} for n in range(45)]
+
+    html = render(report)
+
+    section = html[html.index("Rule by rule") : html.index('<section aria-labelledby="duplicates"')]
+    assert len(section.encode()) < 700_000

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from dataprep.locales import Unit
 from dataprep.report.settings import public_settings
-from dataprep.report.text import clip, difference, unit_of, visible
+from dataprep.report.text import clip, difference, excerpts, unit_of, visible
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,48 @@ def test_a_mark_stays_with_its_base_character() -> None:
 
     assert removed == [("ที่", True), ("นี", False)]
     assert kept == [("ที", True), ("นี", False)]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "removed", "kept"),
+    [
+        ("นำใจ", "นาใจ", ["นำ"], ["นา"]),
+        ("ハﾞス", "ハﾟス", ["ハﾞ"], ["ハﾟ"]),
+        ("家👨\u200d👩\u200d👧！", "家👨\u200d👩\u200d👦！", ["👨\u200d👩\u200d👧"], ["👨\u200d👩\u200d👦"]),
+        ("好👍🏽", "好👍🏿", ["👍🏽"], ["👍🏿"]),
+        ("去🇩🇪🇫🇷", "去🇩🇰🇫🇷", ["🇩🇪"], ["🇩🇰"]),
+        ("ខ្មរ", "ខ្សរ", ["ខ្ម"], ["ខ្ស"]),
+        ("စက္ကူ", "စက္ခူ", ["က္ကူ"], ["က္ခူ"]),
+    ],
+)
+def test_what_readers_see_as_one_character_is_marked_as_a_whole(
+    left: str, right: str, removed: list[str], kept: list[str]
+) -> None:
+    sides = difference(left, right, "char")
+
+    assert [[text for text, changed in side if changed] for side in sides] == [removed, kept]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "unit", "marked"),
+    [
+        ("a x b c d…", "a b c d eve…", "word", [["x"], []]),  # the left text was clipped before "eve"
+        ("a x b c …", "a b c eve f…", "word", [["x"], []]),
+        ("古い灯台は北…", "い灯台は北の崖…", "char", [["古"], []]),
+        ("a b c one ", "a b c…", "word", [["c one"], ["c…"]]),
+        ("a x b c …", "a b c eve f …", "word", [["x"], []]),
+        ("a b c d…", "a b c eve…", "word", [["d"], ["eve"]]),
+        ("a b c", "a b c eve…", "word", [[], ["eve…"]]),  # the left text ends here
+        ("a b c…", "a b c eve", "word", [["c…"], ["c eve"]]),
+    ],
+)
+def test_where_clipped_texts_end_is_no_difference(
+    left: str, right: str, unit: Unit, marked: list[list[str]]
+) -> None:
+    sides = difference(left, right, unit)
+
+    assert [[text for text, changed in side if changed] for side in sides] == marked
+    assert ["".join(text for text, _ in side) for side in sides] == [left, right]
 
 
 def test_white_space_alone_is_no_difference_between_words() -> None:
@@ -108,3 +150,18 @@ def test_a_text_does_not_differ_from_itself(text: str, unit: Unit) -> None:
 )
 def test_settings_show_everything_but_secrets(line: str, shown: str) -> None:
     assert public_settings(line) == shown
+
+
+def test_excerpts_of_two_texts_begin_at_one_place_shortly_before_they_differ() -> None:
+    head = " ".join(f"same{number}" for number in range(100))
+
+    left, right = excerpts(f"{head} one two", f"{head} three", 200)
+
+    assert left.startswith("… same79 ")
+    assert left.endswith("same99 one two")
+    assert right == left.removesuffix("one two") + "three"
+
+
+@pytest.mark.parametrize("other", ["word " * 100, "word\n" * 100])
+def test_excerpts_of_texts_that_differ_in_white_space_only_are_their_beginnings(other: str) -> None:
+    assert excerpts("word " * 100, other, 10) == ("word word …", other[:10] + "…")
