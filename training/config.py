@@ -45,7 +45,9 @@ class ModelSettings(StrictConfig):
         default=_SHAPE["norm_eps"], gt=0, lt=1, description="added to the variance in a norm"
     )
     num_experts: int = Field(
-        default=_SHAPE["num_experts"], ge=0, description="experts per expert layer, all on every rank; 0: dense"
+        default=_SHAPE["num_experts"],
+        ge=0,
+        description="experts per expert layer, all on every rank; 0: dense",
     )
     num_chosen_experts: int = Field(
         default=_SHAPE["num_chosen_experts"], ge=1, description="experts that a token goes through"
@@ -181,18 +183,24 @@ class ZeroSettings(StrictConfig):
     @model_validator(mode="after")
     def _offload_fits(self) -> Self:
         if self.offload == "nvme" and self.stage != 3:
-            raise ValueError(f"offload: nvme works on the shards of stage 3 (stage is {self.stage}); set it to 3")
+            raise ValueError(
+                f"offload: nvme works on the shards of stage 3 (stage is {self.stage}); set it to 3"
+            )
         if (self.offload == "nvme") != (self.nvme_path is not None):
             raise ValueError("offload: nvme and nvme_path go together; set both or none")
         if self.offload_parameters and (self.stage != 3 or self.offload == "none"):
-            raise ValueError("offload_parameters needs stage 3, which spreads parameters, and offload: cpu or nvme")
+            raise ValueError(
+                "offload_parameters needs stage 3, which spreads parameters, and offload: cpu or nvme"
+            )
         return self
 
 
 class CheckpointSettings(StrictConfig):
     """When the training is saved."""
 
-    every_steps: int = Field(default=1000, ge=1, description="steps between checkpoints; the last step has one too")
+    every_steps: int = Field(
+        default=1000, ge=1, description="steps between checkpoints; the last step has one too"
+    )
     keep_last: int = Field(default=3, ge=1, description="checkpoints that stay; older ones are removed")
 
 
@@ -210,6 +218,15 @@ class SpikeSettings(StrictConfig):
         default=10, ge=0, description="global batches before the spike's that are left out with it"
     )
     max_rewinds: int = Field(default=10, ge=0, description="spikes after which the training gives up")
+
+
+class ValidationSettings(StrictConfig):
+    """When the loss on the validation split is measured, locale by locale."""
+
+    every_steps: int = Field(default=500, ge=1, description="steps between two measurements")
+    batches_per_locale: int = Field(
+        default=8, ge=1, description="global batches of each locale, from the start of its split"
+    )
 
 
 class DataSettings(StrictConfig):
@@ -230,34 +247,41 @@ class PretrainConfig(StrictConfig):
     run_dir: str = Field(description="folder of checkpoints and metrics")
     data: DataSettings = Field(description="what is read")
     model: ModelSettings = Field(description="what is trained")
-    objective: Annotated[MaskedObjective | UniLMObjective | DenoisingObjective, Field(discriminator="kind")] = (
-        Field(default=MaskedObjective(), description="what it is asked")
-    )
+    objective: Annotated[
+        MaskedObjective | UniLMObjective | DenoisingObjective, Field(discriminator="kind")
+    ] = Field(default=MaskedObjective(), description="what it is asked")
     optimizer: OptimizerSettings = Field(default=OptimizerSettings(), description="AdamW")
     schedule: ScheduleSettings = Field(default=ScheduleSettings(), description="learning rate over the steps")
     steps: int = Field(ge=1, description="optimiser steps in all")
     global_batch_tokens: int = Field(default=131_072, ge=2, description="tokens of a step, over all ranks")
     micro_batch_tokens: int = Field(default=8_192, ge=2, description="tokens a rank computes at once")
-    zero: ZeroSettings = Field(default=ZeroSettings(), description="how the state is spread and where it lies")
+    zero: ZeroSettings = Field(
+        default=ZeroSettings(), description="how the state is spread and where it lies"
+    )
     precision: Literal["bf16", "fp32"] = Field(
         default="bf16", description="numbers of forward and backward pass; the optimiser's are fp32"
     )
     checkpoint_activations: bool = Field(
-        default=False, description="compute activations again in the backward pass: less memory, a third more work"
+        default=False,
+        description="compute activations again in the backward pass: less memory, a third more work",
     )
     compile: bool = Field(
         default=False, description="compile the feed-forward layers, whose shapes do not change"
     )
     balance_weight: float = Field(
-        default=0.01, ge=0, description="of the experts' balance loss, beside the nats; nothing in a dense model"
+        default=0.01,
+        ge=0,
+        description="of the experts' balance loss, beside the nats; nothing in a dense model",
     )
     checkpoints: CheckpointSettings = Field(default=CheckpointSettings(), description="when it is saved")
-    spikes: SpikeSettings | None = Field(default=SpikeSettings(), description="rewind on a spike; null: never")
+    spikes: SpikeSettings | None = Field(
+        default=SpikeSettings(), description="rewind on a spike; null: never"
+    )
     max_skipped_in_a_row: int = Field(
         default=10, ge=0, description="steps without a finite gradient after which the training gives up"
     )
-    validate_every_steps: int = Field(
-        default=0, ge=0, description="steps between measurements of the validation loss; 0: never"
+    validation: ValidationSettings | None = Field(
+        default=None, description="loss on the validation split; null: never"
     )
     log_every_steps: int = Field(default=1, ge=1, description="steps between lines of metrics.jsonl")
     tensorboard: bool = Field(default=True, description="write its events too, where it is installed")

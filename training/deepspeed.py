@@ -3,7 +3,7 @@
 The file is named as the package it speaks of; imports here are absolute, so `import deepspeed` is the package.
 """
 
-import shutil
+import os
 from typing import Any
 
 from training.config import PretrainConfig
@@ -101,8 +101,12 @@ def _zero(config: PretrainConfig, device: str) -> dict[str, Any]:
 
 
 def prepare(device: str) -> None:
-    """Keep DeepSpeed from compiling a kernel of shared memory on CPUs where it cannot. Call before it starts."""
-    if device == "cpu" and not (shutil.which("ninja") and shutil.which("g++")):
+    """Choose the device, and keep DeepSpeed from compiling its kernel of shared memory on CPUs. Call before it starts.
+
+    The compilation takes most of a minute, needs ninja and g++, and fails the start where these are missing.
+    """
+    os.environ.setdefault("DS_ACCELERATOR", device)
+    if device == "cpu":
         import deepspeed.ops
 
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
