@@ -2,7 +2,7 @@
 
     checkpoints/latest                       name of the newest folder that is whole
     checkpoints/step-00001000/
-        model.safetensors, config.json       weights in fp32 under this project's names, their shape, the manifest's hash
+        model.safetensors, config.json       fp32 weights under this project's names; shape, manifest's hash
         trainer.json                         where the training stands: all that is not in DeepSpeed's own files
         deepspeed/                           its state, one file per rank
 
@@ -150,9 +150,12 @@ class Checkpoints:
             self._together(lambda: self._convert(saved.folder / _ENGINE, folder / tag), saved.folder.name)
         # A rewind after a start on another number of ranks may find a checkpoint of this number, and the reverse.
         engine._config.load_universal_checkpoint = universal
+        decays = [group["weight_decay"] for group in engine.optimizer.param_groups]
         path, _ = engine.load_checkpoint(str(folder), tag=tag)
         if path is None:
             raise CheckpointError(f"DeepSpeed finds no state in {saved.folder}; choose an older checkpoint.")
+        if universal:
+            _mend(engine, decays)
         dist.barrier()
         if universal and dist.get_rank() == 0:
             shutil.rmtree(folder / tag, ignore_errors=True)
@@ -230,8 +233,8 @@ class Checkpoints:
         dist.broadcast_object_list(failure, src=0)
         if failure[0] is not None:
             raise CheckpointError(
-                f"the checkpoint {name} in {self.folder} cannot be written or read: {failure[0]}. Older ones are as they "
-                "were; make room or choose another run_dir, and start again."
+                f"the checkpoint {name} in {self.folder} cannot be written or read: {failure[0]}. Older ones are as "
+                "they were; make room or choose another run_dir, and start again."
             )
 
 
@@ -254,7 +257,7 @@ def export_transformers(folder: Path, target: Path, *, pad_id: int, bos_id: int,
 
 
 def _whole_weights(engine: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    """All master weights in fp32, on the CPU; on rank 0, and nothing on the others. One parameter is whole at a time."""
+    """All master weights in fp32 on the CPU of rank 0; nothing on other ranks. One parameter is whole at a time."""
     from deepspeed.utils import safe_get_full_fp32_param
 
     weights = {}
@@ -263,6 +266,19 @@ def _whole_weights(engine: Any) -> dict[str, Tensor]:  # noqa: ANN401
         if dist.get_rank() == 0:
             weights[name] = whole.detach().to("cpu", torch.float32, copy=True).contiguous()
     return weights
+
+
+def _mend(engine: Any, decays: list[float]) -> None:  # noqa: ANN401
+    """Undo what loading a universal checkpoint does to several groups of parameters at stage 3 (DeepSpeed 0.19.8).
+
+    Each group gets the settings of the first, so that norms would be decayed; and all share one tensor that counts the
+    steps, which AdamW counts up once for each of them.
+    """
+    for group, decay in zip(engine.optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+    for state in engine.optimizer.optimizer.state.values():
+        if torch.is_tensor(state.get("step")):
+            state["step"] = state["step"].clone()
 
 
 def _universal() -> dict[str, Any]:

@@ -329,6 +329,7 @@ class PretrainConfig(StrictConfig):
         turning = self.schedule.warmup_steps + self.schedule.decay_steps
         if turning > self.steps:
             raise ValueError(
-                f"schedule.warmup_steps and decay_steps make {turning} steps, more than the {self.steps} of the training"
+                f"schedule.warmup_steps and decay_steps make {turning} steps, more than the "
+                f"{self.steps} of the training"
             )
         return self

@@ -62,10 +62,10 @@ class MetricsWriter:
         if tensorboard and find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._events = SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+            self._events = SummaryWriter(str(folder / "tensorboard"))
 
     def write(self, event: str, step: int, values: Mapping[str, Any]) -> None:
-        """One line: the event (`step`, `skip`, `spike`, `validation`, `start`, `checkpoint`, `stop`), its step, its values."""
+        """One line: the event (start, step, skip, spike, validation, checkpoint, stop), its step, its values."""
         self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
         if self._events is not None:
             for name, value in values.items():

@@ -99,8 +99,9 @@ def _asked(batch: Batch | None, objective: Objective, vocabulary: Vocabulary, se
         )
         return MicroBatch(arguments, 0 if is_empty else len(parts.targets_U), lengths, decoder_lengths)
     masked = mask_tokens(batch, vocabulary, objective.masking(), seed=seed)
-    is_unilm = isinstance(objective, UniLMObjective)
-    prefix_S = prefixes(batch, objective.unilm(), seed=seed).tolist() if is_unilm else None
+    prefix_S = None
+    if isinstance(objective, UniLMObjective):
+        prefix_S = prefixes(batch, objective.unilm(), seed=seed).tolist()
     lengths = tuple(batch.lengths_S.tolist())
     # The end of a text is special and never masked, so the stand-in for padding has no target.
     return MicroBatch(

@@ -1,13 +1,15 @@
 """Where a training's batches come from: what the trainer asks of a source, and the source that reads shards."""
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol
 
+import fsspec
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from training.manifest import VALIDATION
+from training.manifest import MANIFEST, VALIDATION
 from training.stream import StreamState, TokenStream
 from training.stream_config import StreamConfig
 
@@ -42,6 +44,10 @@ class StreamSource:
         world_size: number of ranks.
         num_workers: processes that read ahead.
 
+    Attributes:
+        manifest_sha256: hash of the manifest.
+        tokenizer_sha256: hash of the tokeniser that the shards were written with.
+
     Raises:
         StreamError: the shards cannot be used; the message says what to do.
     """
@@ -51,7 +57,8 @@ class StreamSource:
         self._num_workers = num_workers
         self._stream = TokenStream(config, rank=rank, world_size=world_size)
         self.manifest_sha256 = self._stream.manifest.sha256
-        self.vocab_size = self._stream.manifest.vocab_size
+        with fsspec.open(f"{config.shards.rstrip('/')}/{MANIFEST}") as file:
+            self.tokenizer_sha256 = str(json.load(file)["tokenizer_sha256"])
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[RankBatch]:
         """Endless batches, from where a state was taken, or from the beginning."""

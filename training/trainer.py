@@ -104,7 +104,8 @@ def is_spike(loss_nats: float, losses: list[float], settings: SpikeSettings) -> 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Parameters that are decayed, and those that are not: norms, biases and embeddings."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         is_free = name.endswith(("norm.weight", "bias")) or name.startswith("embedding.")
         (free if is_free else decayed).append(parameter)
@@ -380,8 +381,8 @@ class Trainer:
         }
         self._record("spike", told)
         self._say(
-            f"step {step:,}: loss {totals.loss_nats:.3f} nats is a spike; back to step {saved.state['step']:,}, without "
-            f"samples {first:,} to {sample:,}"
+            f"step {step:,}: loss {totals.loss_nats:.3f} nats is a spike; back to step {saved.state['step']:,}, "
+            f"without samples {first:,} to {sample:,}"
         )
         if rewinds > spikes.max_rewinds:
             raise TrainingError(

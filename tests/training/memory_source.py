@@ -35,7 +35,7 @@ def settings(run_dir: str, **changes: Any) -> PretrainConfig:
             "max_positions": SEQ_LEN,
         },
         "objective": {"kind": "masked", "rate": 0.3},
-        "optimizer": {"learning_rate": 0.01},
+        "optimizer": {"learning_rate": 0.01, "weight_decay": 0.1},
         "schedule": {"kind": "linear", "warmup_steps": 2},
         "steps": 10,
         "global_batch_tokens": ROWS * SEQ_LEN,
@@ -48,7 +48,7 @@ def settings(run_dir: str, **changes: Any) -> PretrainConfig:
 
 
 class MemorySource:
-    """Sequences of two documents each, every one a function of its number. `odd` samples are noise of their own kind."""
+    """Sequences of two documents each, every one a function of its number."""
 
     manifest_sha256 = "0" * 64
 
