@@ -1,4 +1,4 @@
-"""Pretraining: shards in; checkpoints and metrics out. One process per device, started by torchrun (`make pretrain`)."""
+"""Pretraining: shards in; checkpoints and metrics out. A process per device, started by torchrun (`make pretrain`)."""
 
 import argparse
 import hashlib

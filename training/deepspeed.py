@@ -3,7 +3,9 @@
 The file is named as the package it speaks of; imports here are absolute, so `import deepspeed` is the package.
 """
 
+import logging
 import os
+import warnings
 from typing import Any
 
 from training.config import PretrainConfig
@@ -106,6 +108,9 @@ def prepare(device: str) -> None:
     The compilation takes most of a minute, needs ninja and g++, and fails the start where these are missing.
     """
     os.environ.setdefault("DS_ACCELERATOR", device)
+    # Its own news, and torch's about functions that it calls under their former names.
+    logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*torch.distributed.*is deprecated", category=FutureWarning)
     if device == "cpu":
         import deepspeed.ops
 

@@ -29,7 +29,7 @@ class Source(Protocol):
         """Endless batches, from where a state was taken, or from the beginning."""
 
     def state_after(self, batch: RankBatch) -> dict[str, Any]:
-        """What `read` goes on from after this batch; of values that JSON keeps."""
+        """What `read` goes on from after this batch: values that JSON keeps, of which `sample` is its `next_sample`."""
 
     def validation(self, batches_per_locale: int) -> Iterator[tuple[str, RankBatch]]:
         """Locale and batch of the validation split, the same at each call, as many on every rank."""

@@ -59,7 +59,7 @@ class State:
         source: what the source goes on from; none at the beginning.
         losses: of the last good steps, in nats; what a spike is judged by.
         tokens: tokens of all steps done, padding not counted.
-        elapsed_s: seconds spent, those of earlier starts included.
+        elapsed_s: seconds since the start up to the last step, those of earlier starts included.
     """
 
     step: int = 0
@@ -179,7 +179,8 @@ class Trainer:
         saved = self.checkpoints.latest()
         self.engine = self._engine(universal=saved is not None and saved.world_size != self.world_size)
         self.device: torch.device = torch.device(self.engine.device)
-        self._positions: list[int] = []
+        self._positions: list[int] = []  # `next_sample` of the batches since the start or the last rewind
+        self._counted_at_s = time.perf_counter()
         self._metrics: MetricsWriter | None = None
         if self.rank == 0:
             Path(config.run_dir).mkdir(parents=True, exist_ok=True)
@@ -292,7 +293,10 @@ class Trainer:
             )
         state.step += 1
         state.tokens += totals.num_tokens
-        state.elapsed_s += step_s
+        now_s = time.perf_counter()
+        # All that passed since the last step: validation and checkpoints cost money too.
+        state.elapsed_s += now_s - self._counted_at_s
+        self._counted_at_s = now_s
         state.source = self.source.state_after(batch)
         if not is_applied:
             state.skipped_steps += 1

@@ -101,7 +101,7 @@ def test_what_cannot_work_is_refused_with_its_reason(changes: dict[str, Any], se
 
 def test_ranks_that_do_not_divide_the_batch_are_refused_with_the_numbers() -> None:
     with pytest.raises(
-        WorldSizeError, match="3 ranks do not divide .* 131072 are 16 micro-batches of 8192 tokens"
+        WorldSizeError, match=r"3 ranks do not divide .* 131072 are 16 micro-batches of 8192 tokens"
     ):
         accumulation_steps(config(), 3)
 

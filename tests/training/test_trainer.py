@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from memory_source import settings as small
 from safetensors.torch import load_file
 from torch.nn.utils import clip_grad_norm_
 
-from training.checkpoint import export_transformers
+from training.checkpoint import CheckpointError, Checkpoints, export_transformers
 from training.config import SpikeSettings
 from training.initialise import initialise
 from training.micro_batches import micro_batches
@@ -43,10 +44,10 @@ def succeeded(answer: subprocess.CompletedProcess[str]) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all runs: most in one launch, those that are killed and that go on in three more."""
     folder = tmp_path_factory.mktemp("runs")
-    succeeded(launch(folder, "plain", "first", "nan", "spike", "stop"))
+    succeeded(launch(folder, "plain", "first", "nan", "spike", "stop", "no_space"))
     assert launch(folder, "killed").returncode != 0
     succeeded(launch(folder, "after_kill"))
-    succeeded(launch(folder, "go_on", "overfit", ranks=1))
+    succeeded(launch(folder, "go_on", "overfit", "variants", ranks=1))
     return folder
 
 
@@ -167,6 +168,73 @@ def test_after_a_spike_a_training_is_what_it_is_without_that_data(runs: Path) ->
 def test_one_batch_is_learnt_by_heart(runs: Path) -> None:
     assert losses(runs / "overfit")[1] > 4
     assert losses(runs / "overfit")[200] < 0.1
+
+
+@pytest.mark.parametrize("name", ["activations", "one-micro-batch", "offload-1", "offload-2", "offload-3"])
+def test_what_saves_memory_or_divides_the_work_changes_no_loss(runs: Path, name: str) -> None:
+    assert losses(runs / name) == pytest.approx(losses(runs / "stage-1"), abs=1e-5)
+
+
+def test_bf16_is_close_to_fp32(runs: Path) -> None:
+    assert losses(runs / "bf16") == pytest.approx(losses(runs / "stage-1"), abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["experts", "denoising", "unilm"])
+def test_other_objectives_and_experts_train(runs: Path, name: str) -> None:
+    # The logarithm of 64 pieces is 4.16: what a model says that knows nothing.
+    assert losses(runs / name)[1] == pytest.approx(4.16, abs=0.1)
+    assert losses(runs / name)[10] < losses(runs / name)[1]
+    assert lines(runs / name, "skip") == []
+
+
+def test_the_validation_loss_is_measured_for_each_locale(runs: Path) -> None:
+    (line,) = lines(runs / "unilm", "validation")
+
+    assert line["step"] == 10
+    assert sorted(line["loss_nats_by_locale"]) == ["de", "en"]
+    assert line["loss_nats_by_locale"]["de"] == pytest.approx(4.1, abs=0.15)
+
+
+def test_a_full_disk_is_told_on_all_ranks_and_the_last_checkpoint_stays(runs: Path) -> None:
+    sentences = [(runs / f"no-space-{rank}.txt").read_text() for rank in (0, 1)]
+    folder = runs / "no-space" / "checkpoints"
+
+    assert sentences[0] == sentences[1]
+    assert "the checkpoint step-00000005" in sentences[0]
+    assert "GB are free" in sentences[0]
+    assert sorted(path.name for path in folder.iterdir()) == ["latest", "step-00000000"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"model": replace(small("nowhere").model.architecture(), num_layers=3)},
+            "is of a model of another shape",
+        ),
+        ({"manifest_sha256": "1" * 64}, "was trained on shards whose manifest has the SHA-256 0000"),
+        ({"zero_stage": 2}, "was written under ZeRO stage 1; set zero.stage to that"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused(runs: Path, change: dict[str, Any], sentence: str) -> None:
+    fitting = {
+        "model": small("nowhere").model.architecture(),
+        "manifest_sha256": "0" * 64,
+        "zero_stage": 1,
+    }
+    assert Checkpoints(runs / "stage-1", keep_last=3, **fitting).latest() is not None
+
+    with pytest.raises(CheckpointError, match=sentence):
+        Checkpoints(runs / "stage-1", keep_last=3, **{**fitting, **change}).latest()
+
+
+def test_a_pointer_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "latest").write_text("step-00000007\n")
+    shape = small("nowhere").model.architecture()
+
+    with pytest.raises(CheckpointError, match="names step-00000007, which cannot be read"):
+        Checkpoints(tmp_path, keep_last=3, model=shape, manifest_sha256="0" * 64, zero_stage=1).latest()
 
 
 def test_only_the_last_checkpoints_stay_and_the_pointer_names_the_newest(runs: Path) -> None:

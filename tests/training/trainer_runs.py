@@ -14,6 +14,7 @@ from typing import Any
 import torch.distributed as dist
 from memory_source import ROWS, MemorySource, settings, vocabulary
 
+from training.checkpoint import CheckpointError
 from training.model import Losses
 from training.source import RankBatch
 from training.trainer import Trainer, TrainingError, start_ranks
@@ -129,6 +130,48 @@ def killed(folder: Path) -> None:
 
 def after_kill(folder: Path) -> None:
     trained(folder, "killed", checkpoints={"every_steps": 5}).train()
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "activations": {"checkpoint_activations": True},
+    "one-micro-batch": {"micro_batch_tokens": 128},
+    "offload-1": {"zero": {"stage": 1, "offload": "cpu"}},
+    "offload-2": {"zero": {"stage": 2, "offload": "cpu"}},
+    "offload-3": {"zero": {"stage": 3, "offload": "cpu", "offload_parameters": True}},
+    "bf16": {"precision": "bf16"},
+}
+EXPERTS = {"num_experts": 2, "expert_every": 1}
+
+
+def variants(folder: Path) -> None:
+    for name, changes in VARIANTS.items():
+        trained(folder, name, **changes).train()
+    shape = settings("nowhere").model.model_dump()
+    trained(folder, "experts", model={**shape, **EXPERTS}).train()
+    trained(
+        folder, "denoising", model={**shape, "num_decoder_layers": 2}, objective={"kind": "denoising"}
+    ).train()
+    trained(
+        folder, "unilm", objective={"kind": "unilm"}, validation={"every_steps": 10, "batches_per_locale": 2}
+    ).train()
+
+
+def no_space(folder: Path) -> None:
+    """The disk fills up after the first checkpoint."""
+    import shutil
+
+    trainer = trained(folder, "no-space", checkpoints={"every_steps": 5})
+    usage = shutil.disk_usage(folder)
+
+    def full(_: object) -> Any:
+        return usage._replace(free=1000 if trainer.state.step else usage.free)
+
+    shutil.disk_usage = full
+    try:
+        trainer.train()
+    except CheckpointError as error:
+        (folder / f"no-space-{dist.get_rank()}.txt").write_text(str(error))
+    shutil.disk_usage = lambda _: usage
 
 
 class OneBatch(MemorySource):
