@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 READY := $(VENV)/.ready
+READY_TO_TRAIN := $(VENV)/.ready-to-train
 CONFIG ?= configs/dataprep/demo.yaml
 JOB = $(RUN) jobs.$@ --config $(CONFIG) $(addprefix --set ,$(SET))
 
@@ -82,6 +83,12 @@ utterances: $(READY) ## In-domain utterances: window, floor, unique with frequen
 samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
 
+##@ Training (CONFIG=configs/training/….yaml SET="key=value …")
+.PHONY: pretrain
+pretrain: $(READY_TO_TRAIN) ## Pretrain a model on shards, or go on: make pretrain CONFIG=configs/training/tiny.yaml NPROC=2
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RUN) torch.distributed.run --standalone --nproc-per-node $(or $(NPROC),1) \
+	  -m jobs.pretrain --config $(CONFIG) $(addprefix --set ,$(SET))
+
 ##@ Upkeep
 .PHONY: setup bench golden screenshots lock clean
 setup: $(READY) ## Make the environment: packages as locked, and a Java if the machine has none
@@ -96,6 +103,11 @@ $(READY): pyproject.toml constraints.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dataprep,dev]'
 	@$(RUN) jobs.java
 	@$(RUN) jobs.class_archive
+	@touch $@
+
+$(READY_TO_TRAIN): $(READY)
+	@echo "adding torch and DeepSpeed to $(VENV) (some minutes, once) …"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dataprep,dev,training]'
 	@touch $@
 
 bench: $(READY) ## Throughput of kernels, annotation and the whole run beside its floors

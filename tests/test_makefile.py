@@ -45,6 +45,13 @@ def test_a_data_target_starts_its_job_with_the_settings_given(target: str) -> No
     assert (ROOT / "jobs" / f"{target}.py").exists()
 
 
+def test_pretraining_starts_a_process_per_device() -> None:
+    answer = make("-n", "pretrain", "CONFIG=my.yaml", "SET=steps=5", "NPROC=2")
+
+    assert "-m torch.distributed.run --standalone --nproc-per-node 2" in answer.stdout
+    assert answer.stdout.splitlines()[-1].endswith("-m jobs.pretrain --config my.yaml --set steps=5")
+
+
 def test_a_plan_gets_method_and_exponent_as_settings() -> None:
     answer = make("-n", "plan", "CONFIG=my.yaml", "SET=a.b=1", "METHOD=temperature", "ALPHA=0.5")
 

@@ -1,0 +1,79 @@
+"""Pretraining: shards in; checkpoints and metrics out. A process per device, started by torchrun (`make pretrain`)."""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs.config import load_config
+from training.config import PretrainConfig
+
+BAD_INPUT = 2  # exit code: the configuration or the input must be changed
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the job with the arguments of the command line."""
+    parser = argparse.ArgumentParser(description="Pretrain a model on shards, or go on where it was stopped.")
+    parser.add_argument("--config", required=True, help="YAML file with the settings of the run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting; repeatable"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved settings, and stop")
+    args = parser.parse_args(argv)
+    try:
+        config = load_config(args.config, args.set, PretrainConfig)
+        if args.dry_run:
+            print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+            return
+        _train(config)
+    except (ValueError, OSError) as error:
+        # All ranks find the same; one says it.
+        if os.environ.get("RANK", "0") == "0":
+            print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _train(config: PretrainConfig) -> None:
+    from training.source import StreamSource
+    from training.stream_config import StreamConfig
+    from training.trainer import Trainer, start_ranks
+    from training.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary.load(config.data.tokenizer)
+    rank, world_size = start_ranks()
+    stream = StreamConfig(
+        shards=config.data.shards,
+        seq_len=config.data.seq_len,
+        batch_sequences=config.global_batch_tokens // config.data.seq_len,
+        end_id=vocabulary.eos_id,
+        pad_id=vocabulary.pad_id,
+        seed=config.seed,
+        alpha=config.data.alpha,
+    )
+    source = StreamSource(stream, rank=rank, world_size=world_size, num_workers=config.data.num_workers)
+    _check_tokenizer(config, source)
+    if rank == 0:
+        folder = Path(config.run_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        resolved = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        (folder / "config.yaml").write_text(resolved, encoding="utf-8")
+    Trainer(config, source, vocabulary).train()
+
+
+def _check_tokenizer(config: PretrainConfig, source: Any) -> None:  # noqa: ANN401 (imported late)
+    """Refuse shards of another tokeniser: their ids would mean other pieces."""
+    own = hashlib.sha256(Path(config.data.tokenizer).read_bytes()).hexdigest()
+    if own != source.tokenizer_sha256:
+        raise ValueError(
+            f"the shards in {config.data.shards} were written with a tokeniser whose SHA-256 is "
+            f"{source.tokenizer_sha256}, but {config.data.tokenizer} has {own}; set data.tokenizer to theirs."
+        )
+
+
+if __name__ == "__main__":
+    main()

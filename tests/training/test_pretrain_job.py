@@ -1,0 +1,117 @@
+"""`jobs.pretrain` on shards: it trains, goes on, and says in one sentence what does not fit."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sentencepiece
+import yaml
+from shard_maker import plan_of, write_locale, write_manifest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokeniser of some fifty pieces, shards of two locales, and a configuration."""
+    folder = tmp_path_factory.mktemp("corpus")
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["der Hund sieht die Katze", "the dog sees the cat"] * 50),
+        model_writer=written,
+        vocab_size=50,
+        hard_vocab_limit=False,
+        pad_id=3,
+        control_symbols=["<mask>", "<extra_id_0>", "<extra_id_1>"],
+        minloglevel=2,
+    )
+    (folder / "tokenizer.model").write_bytes(written.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=written.getvalue()).get_piece_size()
+    shards = folder / "shards"
+    documents = [[7 + (row + place) % (pieces - 7) for place in range(20)] for row in range(40)]
+    files = [
+        entry
+        for locale in ("de", "en")
+        for split in ("train", "validation")
+        for entry in write_locale(shards, locale, [documents], split=split)
+    ]
+    plan = plan_of({"de": 0.5, "en": 0.5}, {"de": 800, "en": 800})
+    digest = hashlib.sha256(written.getvalue()).hexdigest()
+    write_manifest(shards, files, plan, tokenizer_sha256=digest, vocab_size=pieces)
+    config = {
+        "run_dir": str(folder / "run"),
+        "data": {"shards": str(shards), "tokenizer": str(folder / "tokenizer.model"), "seq_len": 16},
+        "model": {
+            "vocab_size": 64,
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_heads": 2,
+            "num_layers": 1,
+        },
+        "steps": 4,
+        "global_batch_tokens": 128,
+        "micro_batch_tokens": 64,
+        "precision": "fp32",
+        "validation": {"every_steps": 4, "batches_per_locale": 1},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return folder
+
+
+def pretrain(corpus: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the job in a process of its own, alone."""
+    command = [sys.executable, "-m", "jobs.pretrain", "--config", str(corpus / "config.yaml"), *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_it_trains_on_shards_and_a_second_start_finds_nothing_left_to_do(corpus: Path) -> None:
+    first = pretrain(corpus)
+    second = pretrain(corpus)
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    told = [json.loads(line) for line in (corpus / "run/metrics.jsonl").read_text().splitlines()]
+    assert [(line["event"], line["step"]) for line in told] == [
+        ("start", 0),
+        ("checkpoint", 0),
+        *(("step", step) for step in (1, 2, 3, 4)),
+        ("validation", 4),
+        ("checkpoint", 4),
+        ("start", 4),
+    ]
+    assert sorted(told[6]["loss_nats_by_locale"]) == ["de", "en"]
+    state = json.loads((corpus / "run/checkpoints/step-00000004/trainer.json").read_text())["state"]
+    assert state["source"]["sample"] == 32
+    assert yaml.safe_load((corpus / "run/config.yaml").read_text())["optimizer"]["beta2"] == 0.98
+
+
+def test_a_vocabulary_that_is_too_small_is_told_in_one_sentence(corpus: Path) -> None:
+    answer = pretrain(corpus, "--set", "model.vocab_size=20", "--set", f"run_dir={corpus / 'small'}")
+
+    assert answer.returncode == 2
+    assert "model.vocab_size is 20; raise it to at least that." in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_tokeniser_of_other_shards_is_told_in_one_sentence(corpus: Path) -> None:
+    other = corpus / "other.model"
+    written = (corpus / "tokenizer.model").read_bytes()
+    other.write_bytes(written + b"\x1a\x00")  # an empty field more: the same pieces in other bytes
+
+    answer = pretrain(corpus, "--set", f"data.tokenizer={other}", "--set", f"run_dir={corpus / 'other'}")
+
+    assert answer.returncode == 2
+    assert "were written with a tokeniser whose SHA-256 is" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_dry_run_prints_the_settings_and_makes_nothing(corpus: Path) -> None:
+    answer = pretrain(corpus, "--dry-run", "--set", f"run_dir={corpus / 'dry'}")
+
+    assert yaml.safe_load(answer.stdout)["zero"]["stage"] == 1
+    assert not (corpus / "dry").exists()

@@ -1,0 +1,482 @@
+"""The stream of training data: shards in, batches out, in an order that any machine reproduces. Read this file first.
+
+    manifest.json ── plan ──> phases ──> Mixture: sample number -> (stratum, ordinal)        mixture.py
+    footers ────────────────> StratumOrder: ordinal -> (epoch, block, place)                 order.py
+    row groups ─────────────> StratumReader: a block's documents, in order, as arrays        shard_reader.py
+                              batches: packed, or padded in buckets of length                packing.py
+
+Training is one endless row of samples, numbered from 0: sequences of `seq_len` tokens (packed) or documents
+(bucketed). Which text a sample holds follows from manifest, settings and its number alone. A global batch is a run of
+samples, of which every rank takes its slice. So the state of a training is one number, the next sample, and goes on
+under any number of ranks and workers; the caller keeps it: `stream.state_after(batch)`.
+
+    stream = TokenStream(StreamConfig(shards="run/shards", seq_len=1024), rank=rank, world_size=world_size)
+    for batch in DataLoader(stream, batch_size=None, num_workers=2):
+        ...
+        state = stream.state_after(batch)                                # put it into the checkpoint
+    stream = TokenStream(config, rank=…, world_size=…, state=state)      # goes on with the next unseen sample
+
+Shape suffixes: as in packing.py; Q = strata.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from training.keys import KmsClientFactory
+from training.manifest import (
+    TRAIN,
+    VALIDATION,
+    Manifest,
+    Phase,
+    Stratum,
+    StreamError,
+    phases_of_alpha,
+    phases_of_plan,
+    read_manifest,
+    verify_shards,
+)
+from training.mixture import Mixture, Segment
+from training.order import Ints, StratumOrder, key_of, random_words
+from training.packing import Array, joined, length_buckets, packed_batch, padded_batch, rows_of_rank
+from training.shard_reader import (
+    Documents,
+    RowGroups,
+    ShardReader,
+    StratumReader,
+    end_to_end,
+    gathered,
+    stratum_sizes,
+)
+from training.stream_config import StreamConfig
+
+Batch = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where a training stands; small, and valid for every number of ranks and workers.
+
+    Attributes:
+        sample: number of the next sample.
+        manifest_sha256: hex SHA-256 of the manifest that the samples are of.
+        order_sha256: that of the settings which decide their order.
+    """
+
+    sample: int
+    manifest_sha256: str
+    order_sha256: str
+
+    def to_dict(self) -> dict[str, int | str]:
+        """For a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave."""
+        return cls(**value)
+
+
+def mask_key(seed: int, sample_N: Ints) -> Ints:
+    """A random seed per sample, for masks that are the same however often a training was stopped; in [0, 2**63)."""
+    return (random_words(key_of(seed, "masks"), sample_N) >> np.uint64(1)).astype(np.int64)
+
+
+class TokenStream(IterableDataset[Batch]):
+    """The endless batches of one rank, as a PyTorch dataset for `DataLoader(…, batch_size=None, num_workers=n)`.
+
+    Every batch is a dictionary of tensors on the CPU. In packed mode it has what `packing.packed_batch` returns, in
+    bucketed mode what `packing.padded_batch` returns, and in both, B being the rows of this rank:
+
+    - `sample_ids` (B,), int64: number of each sample; `mask_keys` (B,), int64: see `mask_key`.
+    - `locale_ids` (B,), int64: index into `locales`.
+    - `next_sample` (), int64: the first sample after the global batch; `state_after` makes a state of it.
+
+    Padding to a global batch's longest document and the bounds of batches are the same on all ranks.
+
+    Args:
+        config: settings.
+        rank: rank of this process.
+        world_size: number of ranks.
+        state: where to go on; null: at the beginning.
+        kms_client: makes the client that unwraps the keys of encrypted shards; null: the one for the manifest's `kms`.
+
+    Attributes:
+        locales: locales that are drawn, sorted.
+        manifest: the manifest.
+        start: state that iteration begins with; every iteration begins there again.
+
+    Raises:
+        StreamError: something is missing, corrupt, or does not fit together; the message says what to do.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        state: StreamState | None = None,
+        kms_client: KmsClientFactory | None = None,
+    ) -> None:
+        self.config = config
+        self.manifest = read_manifest(config.shards)
+        self._rank, self._world_size = rank, world_size
+        self._kms_client = kms_client
+        _check_world(config, rank, world_size)
+        self.start = self._checked(state) if state is not None else self._state(0)
+        phases = (
+            phases_of_plan(self.manifest)
+            if config.alpha is None
+            else phases_of_alpha(
+                self.manifest, config.alpha, config.alpha_end, config.anneal_tokens, config.anneal_segments
+            )
+        )
+        self._strata = sorted(
+            {stratum for phase in phases for stratum, share in phase.shares.items() if share}
+        )
+        self.locales = sorted({stratum.locale for stratum in self._strata})
+        drawn = [file for file in self.manifest.of_split(TRAIN) if file.locale in self.locales]
+        verify_shards(self.manifest, drawn, config.verify)
+        self._groups, self._orders = self._read_orders()
+        self._mixture = Mixture(self._segments(phases))
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        reader = ShardReader(self.manifest, self._kms_client)
+        readers = [
+            StratumReader(
+                reader,
+                stratum,
+                self._groups[stratum.locale],
+                order,
+                begin_id=self.config.begin_id,
+                end_id=self.config.end_id,
+            )
+            for stratum, order in zip(self._strata, self._orders, strict=True)
+        ]
+        batches = self._packed if self.config.mode == "packed" else self._bucketed
+        # A DataLoader takes turns between its workers, so worker i has every batch i, i + workers, ….
+        return batches(readers, number, workers)
+
+    def state_after(self, batch: Mapping[str, torch.Tensor]) -> StreamState:
+        """The state of a training that has used this batch and all before it."""
+        return self._state(int(batch["next_sample"]))
+
+    def validation(self, locales: Sequence[str] | None = None) -> "ValidationStream":
+        """The validation split once, locale by locale; see `ValidationStream`.
+
+        Args:
+            locales: only these; null: all that have one.
+
+        Raises:
+            StreamError: a locale has no validation split; or as in the constructor.
+        """
+        return ValidationStream(
+            self.config,
+            self.manifest,
+            locales,
+            rank=self._rank,
+            world_size=self._world_size,
+            kms_client=self._kms_client,
+        )
+
+    def epoch_samples(self) -> dict[str, float]:
+        """Samples of one epoch of each stratum: sequences of `seq_len` tokens, or documents."""
+        return {
+            stratum.name: order.epoch_size("tokens") / self.config.seq_len
+            if self.config.mode == "packed"
+            else float(order.epoch_size("documents"))
+            for stratum, order in zip(self._strata, self._orders, strict=True)
+        }
+
+    def _packed(self, readers: Sequence[StratumReader], worker: int, workers: int) -> Iterator[Batch]:
+        rows, row_tokens = self.config.batch_sequences, self.config.seq_len
+        own = rows_of_rank(rows, self._rank, self._world_size)
+        for number in count(worker, workers):
+            sample = self.start.sample + number * rows
+            sample_B = np.arange(sample + own.start, sample + own.stop)
+            stratum_B, ordinal_B = self._mixture.draws(int(sample_B[0]), len(sample_B))
+            ids_BT = np.empty((len(sample_B), row_tokens), np.int32)
+            starts = []
+            for stratum in np.unique(stratum_B).tolist():
+                row_R = np.flatnonzero(stratum_B == stratum)
+                # Ordinals of a stratum have no gaps, so its rows are one stretch of its tokens.
+                documents = readers[stratum].tokens(
+                    int(ordinal_B[row_R[0]]) * row_tokens, len(row_R) * row_tokens
+                )
+                ids_BT[row_R] = documents.ids_S.reshape(-1, row_tokens)
+                row, column = np.divmod(documents.start_D1[:-1], row_tokens)
+                starts.append(row_R[row] * row_tokens + column)
+            length_B = np.full(len(sample_B), row_tokens)
+            batch = packed_batch(ids_BT, np.concatenate(starts), length_B, self.config.pad_id)
+            yield _tensors(batch, self._of_samples(sample_B, stratum_B, sample + rows))
+
+    def _bucketed(self, readers: Sequence[StratumReader], worker: int, workers: int) -> Iterator[Batch]:
+        size = self.config.window_documents
+        first_window, used = divmod(self.start.sample, size)
+        number = 0
+        for window in count(first_window):
+            documents, stratum_N = self._window(readers, window * size, size)
+            length_N = np.minimum(np.diff(documents.start_D1), self.config.seq_len)
+            batches = length_buckets(
+                length_N,
+                batch_tokens=self.config.batch_tokens,
+                multiple=self.config.batch_multiple,
+                key=key_of(self.config.seed, "batches", window),
+            )
+            end = 0
+            for row_N in batches:
+                end += len(row_N)
+                if end <= used:
+                    continue
+                if number % workers == worker:
+                    row_B = row_N[rows_of_rank(len(row_N), self._rank, self._world_size)]
+                    longest = max(1, int(length_N[row_N].max()))
+                    batch = padded_batch(documents, row_B, longest, self.config.pad_id)
+                    yield _tensors(
+                        batch, self._of_samples(window * size + row_B, stratum_N[row_B], window * size + end)
+                    )
+                number += 1
+            used = 0
+
+    def _window(self, readers: Sequence[StratumReader], first: int, size: int) -> tuple[Documents, Ints]:
+        """The documents of a run of samples, and the stratum of each."""
+        stratum_N, ordinal_N = self._mixture.draws(first, size)
+        by_stratum_N = np.argsort(stratum_N, kind="stable")
+        parts = []
+        for stratum in np.unique(stratum_N).tolist():
+            ordinals = ordinal_N[stratum_N == stratum]
+            parts.append(readers[stratum].documents(int(ordinals[0]), len(ordinals)))
+        place_N = np.empty(size, np.int64)
+        place_N[by_stratum_N] = np.arange(size)
+        return gathered(end_to_end(parts), place_N, begin_id=None, end_id=None), stratum_N
+
+    def _of_samples(self, sample_B: Ints, stratum_B: Ints, next_sample: int) -> dict[str, Array]:
+        locale_Q = np.array([self.locales.index(stratum.locale) for stratum in self._strata])
+        return {
+            "sample_ids": sample_B,
+            "mask_keys": mask_key(self.config.seed, sample_B),
+            "locale_ids": locale_Q[stratum_B],
+            "next_sample": np.array(next_sample),
+        }
+
+    def _read_orders(self) -> tuple[dict[str, RowGroups], list[StratumOrder]]:
+        """Row groups of each locale, and the order of each stratum."""
+        reader = ShardReader(self.manifest, self._kms_client)
+        groups: dict[str, RowGroups] = {}
+        orders: dict[Stratum, StratumOrder] = {}
+        for locale in self.locales:
+            files = [file for file in self.manifest.of_split(TRAIN) if file.locale == locale]
+            groups[locale] = reader.row_groups(files)
+            strata = [stratum for stratum in self._strata if stratum.locale == locale]
+            for stratum, (rows_G, tokens_G) in stratum_sizes(reader, groups[locale], strata).items():
+                if not tokens_G.sum():
+                    raise StreamError(
+                        f"the plan gives {stratum.name} a share, but the shards hold no token of it; "
+                        "write the shards again."
+                    )
+                orders[stratum] = StratumOrder(
+                    key_of(self.config.seed, "stratum", stratum.name),
+                    rows_G,
+                    tokens_G + rows_G * self.config.extra_tokens,
+                    self.config.block_row_groups,
+                )
+        reader.close()
+        return groups, [orders[stratum] for stratum in self._strata]
+
+    def _segments(self, phases: Sequence[Phase]) -> list[Segment]:
+        """The phases in samples. Shares are of tokens; where samples are documents, short ones must come more often."""
+        segments: list[Segment] = []
+        first = 0.0
+        for number, phase in enumerate(phases):
+            share_Q = np.array([phase.shares.get(stratum, 0.0) for stratum in self._strata])
+            tokens_Q = np.full(len(self._strata), float(self.config.seq_len))
+            if self.config.mode == "bucketed":
+                tokens_Q = np.array(
+                    [order.epoch_size("tokens") / order.epoch_size("documents") for order in self._orders]
+                )
+            rate_Q = share_Q / tokens_Q
+            segment = Segment(round(first), rate_Q)
+            if segments and segment.first == segments[-1].first:
+                segments.pop()  # a phase of less than a sample
+            segments.append(segment)
+            if number + 1 < len(phases):
+                first += (phases[number + 1].from_token - phase.from_token) * float(
+                    rate_Q.sum() / share_Q.sum()
+                )
+        return segments
+
+    def _state(self, sample: int) -> StreamState:
+        settings = json.dumps(self.config.order_settings(), sort_keys=True).encode()
+        return StreamState(sample, self.manifest.sha256, hashlib.sha256(settings).hexdigest())
+
+    def _checked(self, state: StreamState) -> StreamState:
+        here = self._state(state.sample)
+        if state.manifest_sha256 != here.manifest_sha256:
+            raise StreamError(
+                f"the manifest of {self.config.shards} has the SHA-256 {here.manifest_sha256}, but the state is of one "
+                f"with {state.manifest_sha256}; give it those shards, or start a new training."
+            )
+        if state.order_sha256 != here.order_sha256:
+            raise StreamError(
+                "the state is of a stream with other settings (seed, mode, seq_len, separators, block_row_groups, "
+                "alpha, or the batches of bucketed mode); set them as they were, or start a new training."
+            )
+        return state
+
+
+class ValidationStream(IterableDataset[Batch]):
+    """The validation split once, in the order of the shards, locale by locale; no two locales share a batch.
+
+    Batches are as in `TokenStream`, but for `mask_keys`, which hang on the locale and the place in it, and for
+    `next_sample`, which is not there. Packed, a locale's documents are cut as in training and the last sequence is
+    padded; bucketed, each run of `window_documents` is sorted by length. The last batch of a locale is filled up with
+    rows of padding alone (`sample_ids` -1), so that every rank has as many batches.
+    """
+
+    def __init__(
+        self,
+        config: StreamConfig,
+        manifest: Manifest,
+        locales: Sequence[str] | None = None,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        kms_client: KmsClientFactory | None = None,
+    ) -> None:
+        self.config, self.manifest = config, manifest
+        self._rank, self._world_size, self._kms_client = rank, world_size, kms_client
+        _check_world(config, rank, world_size)
+        there = {file.locale for file in manifest.of_split(VALIDATION)}
+        self.locales = sorted(there if locales is None else set(locales))
+        if missing := sorted(set(self.locales) - there):
+            raise StreamError(
+                f"{config.shards} has no validation split of {', '.join(missing)}; leave it out."
+            )
+        files = [file for file in manifest.of_split(VALIDATION) if file.locale in self.locales]
+        verify_shards(manifest, files, config.verify)
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        batches = self._packed if self.config.mode == "packed" else self._bucketed
+        at = 0
+        for locale, name in enumerate(self.locales):
+            for batch, sample_B in batches(name):
+                if at % workers == number:
+                    about = {
+                        "sample_ids": sample_B,
+                        "mask_keys": mask_key(key_of("validation", name), sample_B),
+                        "locale_ids": np.full(len(sample_B), locale),
+                    }
+                    yield _tensors(batch, about)
+                at += 1
+
+    def _documents(self, locale: str) -> Iterator[Documents]:
+        """Documents of a locale, a row group at a time."""
+        reader = ShardReader(self.manifest, self._kms_client)
+        for file in self.manifest.of_split(VALIDATION):
+            if file.locale != locale:
+                continue
+            groups = reader.row_groups([file])
+            for group in groups.group_G.tolist():
+                documents, _ = reader.documents(file, group)
+                yield gathered(
+                    documents,
+                    np.arange(len(documents.start_D1) - 1),
+                    begin_id=self.config.begin_id,
+                    end_id=self.config.end_id,
+                )
+        reader.close()
+
+    def _packed(self, locale: str) -> Iterator[tuple[dict[str, Array], Ints]]:
+        rows, row_tokens = self.config.batch_sequences, self.config.seq_len
+        own = rows_of_rank(rows, self._rank, self._world_size)
+        batch_tokens = rows * row_tokens
+        for number, documents in enumerate(_recut(self._documents(locale), batch_tokens)):
+            ids_BT = np.full(batch_tokens, self.config.pad_id, np.int32)
+            ids_BT[: len(documents.ids_S)] = documents.ids_S
+            length_B = np.clip(len(documents.ids_S) - np.arange(rows) * row_tokens, 0, row_tokens)
+            low, high = own.start * row_tokens, own.stop * row_tokens
+            start_D = documents.start_D1[:-1]
+            start_D = start_D[(start_D >= low) & (start_D < high)] - low
+            sample_B = np.where(length_B > 0, number * rows + np.arange(rows), -1)[own]
+            batch = packed_batch(
+                ids_BT[low:high].reshape(-1, row_tokens), start_D, length_B[own], self.config.pad_id
+            )
+            yield batch, sample_B
+
+    def _bucketed(self, locale: str) -> Iterator[tuple[dict[str, Array], Ints]]:
+        multiple, size = self.config.batch_multiple, self.config.window_documents
+        first = 0
+        for documents in _regrouped(self._documents(locale), size):
+            real = len(documents.start_D1) - 1
+            filled = -(-real // multiple) * multiple
+            length_N = np.zeros(filled, np.int64)
+            length_N[:real] = np.minimum(np.diff(documents.start_D1), self.config.seq_len)
+            for row_N in length_buckets(
+                length_N, batch_tokens=self.config.batch_tokens, multiple=multiple, key=0
+            ):
+                row_B = row_N[rows_of_rank(len(row_N), self._rank, self._world_size)]
+                row_B = np.where(row_B < real, row_B, -1)
+                batch = padded_batch(documents, row_B, max(1, int(length_N[row_N].max())), self.config.pad_id)
+                yield batch, np.where(row_B < 0, -1, first + row_B)
+            first += real
+
+
+def _recut(parts: Iterator[Documents], tokens: int) -> Iterator[Documents]:
+    """The same tokens in runs of exactly so many, but for the last; documents are cut where they must be."""
+    held: list[Documents] = []
+    length = 0
+    for part in parts:
+        held.append(part)
+        length += len(part.ids_S)
+        while length >= tokens:
+            whole = end_to_end(held)
+            cut = int(np.searchsorted(whole.start_D1, tokens))
+            yield Documents(whole.ids_S[:tokens], np.append(whole.start_D1[:cut], tokens))
+            rest_D1 = np.concatenate([[0], whole.start_D1[cut:] - tokens])
+            held, length = [Documents(whole.ids_S[tokens:], rest_D1)], length - tokens
+    if length:
+        yield end_to_end(held)
+
+
+def _regrouped(parts: Iterator[Documents], size: int) -> Iterator[Documents]:
+    """The same documents in runs of exactly so many, but for the last."""
+    held: list[Documents] = []
+    there = 0
+    for part in parts:
+        held.append(part)
+        there += len(part.start_D1) - 1
+        while there >= size:
+            whole = end_to_end(held)
+            end = int(whole.start_D1[size])
+            yield Documents(whole.ids_S[:end], whole.start_D1[: size + 1])
+            held, there = [Documents(whole.ids_S[end:], whole.start_D1[size:] - end)], there - size
+    if there:
+        yield end_to_end(held)
+
+
+def _check_world(config: StreamConfig, rank: int, world_size: int) -> None:
+    name = "batch_sequences" if config.mode == "packed" else "batch_multiple"
+    rows = int(getattr(config, name))
+    if not 0 <= rank < world_size:
+        raise StreamError(f"rank {rank} is not one of {world_size} ranks, which count from 0.")
+    if rows % world_size:
+        raise StreamError(
+            f"{world_size} ranks do not divide the global batch: {name} is {rows}; "
+            f"set it to a multiple of {world_size}."
+        )
+
+
+def _tensors(*parts: Mapping[str, Array]) -> Batch:
+    return {name: torch.from_numpy(np.asarray(value)) for name, value in joined(*parts).items()}
