@@ -176,7 +176,10 @@ def test_a_token_outside_the_vocabulary(tmp_path: Path, token: int) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"world_size": 4}, "4 ranks do not divide the global batch: batch_sequences is 6; set it to a multiple"),
+        (
+            {"world_size": 4},
+            "4 ranks do not divide the global batch: batch_sequences is 6; set it to a multiple",
+        ),
         (
             {"world_size": 3, "mode": "bucketed"},
             "3 ranks do not divide the global batch: batch_multiple is 8; set it to a multiple of 3",
@@ -242,7 +245,10 @@ def test_validation_of_a_locale_without_one(folder: Path) -> None:
             {"mode": "bucketed", "seq_len": 100, "batch_tokens": 799},
             r"8 rows \(batch_multiple\) of 100 tokens \(seq_len\) are more than batch_tokens: 799",
         ),
-        ({"mode": "bucketed", "window_documents": 12}, "window_documents: 12 is no multiple of batch_multiple: 8"),
+        (
+            {"mode": "bucketed", "window_documents": 12},
+            "window_documents: 12 is no multiple of batch_multiple: 8",
+        ),
         ({"seq_length": 3}, "Extra inputs are not permitted"),
     ],
 )

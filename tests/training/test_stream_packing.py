@@ -1,5 +1,7 @@
 """Batches as arrays: buckets of length, padding."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +33,7 @@ def test_buckets_hold_every_document_once_within_the_budget(
     assert all(len(batch) % multiple == 0 for batch in batches)
     assert all(len(batch) * length_N[batch].max() <= budget for batch in batches)
     spans = sorted((length_N[batch].min(), length_N[batch].max()) for batch in batches)
-    assert all(first[1] <= then[0] for first, then in zip(spans, spans[1:], strict=False))
+    assert all(first[1] <= then[0] for first, then in pairwise(spans))
 
 
 def test_buckets_are_as_full_as_the_budget_allows() -> None:

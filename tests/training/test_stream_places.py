@@ -53,12 +53,12 @@ def test_a_store_gives_the_batches_of_the_same_files_on_disk(
 def test_a_shard_missing_from_a_store_is_named(memory_store: str) -> None:
     fsspec.filesystem("memory").rm("/bucket/locale=fr-FR/split=train/part-00000.parquet")
 
-    with pytest.raises(StreamError, match="memory://bucket/locale=fr-FR/.*part-00000.parquet is missing"):
+    with pytest.raises(StreamError, match=r"memory://bucket/locale=fr-FR/.*part-00000.parquet is missing"):
         batches(memory_store)
 
 
 def test_a_store_without_manifest(memory_store: str) -> None:
-    with pytest.raises(StreamError, match="there is no memory://other/manifest.json"):
+    with pytest.raises(StreamError, match=r"there is no memory://other/manifest.json"):
         batches("memory://other")
 
 
@@ -101,8 +101,14 @@ def test_encrypted_shards_are_read_with_the_key(encrypted: Path, workers: int) -
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("", f"the shards are encrypted with the key {KEY_ID}, but the environment variable {KEY_ID} is not set"),
-        (base64.b64encode(b"x" * 32).decode(), f"the key in the environment variable {KEY_ID} is not the one"),
+        (
+            "",
+            f"the shards are encrypted with the key {KEY_ID}, but the environment variable {KEY_ID} is not set",
+        ),
+        (
+            base64.b64encode(b"x" * 32).decode(),
+            f"the key in the environment variable {KEY_ID} is not the one",
+        ),
         ("c2hvcnQ=", f"the environment variable {KEY_ID} must hold 16, 24 or 32 bytes as base64"),
         ("not base64!", f"the environment variable {KEY_ID} must hold 16, 24 or 32 bytes as base64"),
     ],
@@ -121,11 +127,13 @@ def test_keys_of_another_service_need_a_client(encrypted: Path) -> None:
     path = encrypted / "manifest.json"
     path.write_text(path.read_text().replace('"kms": "env"', '"kms": "vault"'))
 
-    with pytest.raises(StreamError, match="the shards' keys are kept by 'vault', for which there is no client"):
+    with pytest.raises(
+        StreamError, match=r"the shards' keys are kept by 'vault', for which there is no client"
+    ):
         batches(str(encrypted))
     assert len(batches(str(encrypted), kms_client=EnvironmentKms)) == 10
 
 
 def test_the_client_only_reads() -> None:
-    with pytest.raises(StreamError, match="training only reads encrypted shards; it wraps no key."):
+    with pytest.raises(StreamError, match=r"training only reads encrypted shards; it wraps no key."):
         EnvironmentKms().wrap_key(b"k", KEY_ID)
