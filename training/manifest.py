@@ -1,6 +1,6 @@
 """The manifest of a folder of shards, and the balance plan in it: what there is to read, and in what shares.
 
-The format is that of the data pipeline; this module knows it by its names alone (docs/design/0007-stream.md).
+The format is that of the data pipeline; this module knows it by its names alone (docs/design/0008-stream.md).
 """
 
 import hashlib

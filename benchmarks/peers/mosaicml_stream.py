@@ -26,7 +26,9 @@ PASSES = 3
 
 def convert(folder: str, target: str) -> None:
     """Write every sequence as an array of int32, compressed with zstd like the shards."""
-    with MDSWriter(out=target, columns={"tokens": f"ndarray:int32:{SEQ_LEN}"}, compression="zstd:3") as writer:
+    with MDSWriter(
+        out=target, columns={"tokens": f"ndarray:int32:{SEQ_LEN}"}, compression="zstd:3"
+    ) as writer:
         rest = np.zeros(0, np.int32)
         for path in sorted(Path(folder).rglob("*.parquet")):
             file = pq.ParquetFile(path)

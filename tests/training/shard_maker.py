@@ -115,7 +115,12 @@ def write_manifest(folder: Path, files: Sequence[Mapping[str, Any]], plan: Any, 
 
 
 def write_locale(
-    folder: Path, locale: str, shards: Sequence[Sequence[Sequence[int]]], *, split: str = "train", **options: Any
+    folder: Path,
+    locale: str,
+    shards: Sequence[Sequence[Sequence[int]]],
+    *,
+    split: str = "train",
+    **options: Any,
 ) -> list[dict[str, Any]]:
     """Write the shards of a locale and split; their entries."""
     entries = []

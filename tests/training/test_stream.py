@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_maker import plan_of, plan_with_phases, write_corpus, write_locale, write_manifest
 from torch.utils.data import DataLoader
@@ -73,18 +73,16 @@ def rows_of(batch: dict[str, torch.Tensor]) -> list[Row]:
 
 
 def global_batches(
-    settings: StreamConfig, world_size: int, workers: int, steps: int, state: StreamState | None = None
+    chosen: StreamConfig, world_size: int, workers: int, steps: int, state: StreamState | None = None
 ) -> tuple[list[list[Row]], list[StreamState]]:
     """The first global batches, put together from those of all ranks, and the state after each."""
     streams = [
-        TokenStream(settings, rank=rank, world_size=world_size, state=state) for rank in range(world_size)
+        TokenStream(chosen, rank=rank, world_size=world_size, state=state) for rank in range(world_size)
     ]
     by_rank = [
         list(islice(DataLoader(stream, batch_size=None, num_workers=workers), steps)) for stream in streams
     ]
-    batches = [
-        [row for batch in of_step for row in rows_of(batch)] for of_step in zip(*by_rank, strict=True)
-    ]
+    batches = [[row for batch in of_step for row in rows_of(batch)] for of_step in zip(*by_rank, strict=True)]
     return batches, [streams[0].state_after(batch) for batch in by_rank[0]]
 
 
@@ -110,7 +108,7 @@ def test_every_document_of_a_locale_comes_once_in_each_of_its_epochs(
     read = list(islice(documents_of(iter(stream)), 400))
 
     for number, locale in enumerate(["de-DE", "fr-FR"]):
-        expected = Counter(tuple([BEGIN, *document, END]) for document in documents[locale])
+        expected = Counter((BEGIN, *document, END) for document in documents[locale])
         found = [tuple(document) for of, document in read if of == number]
         size = len(documents[locale])
         epochs = [found[start : start + size] for start in range(0, len(found) // size * size, size)]
@@ -124,13 +122,15 @@ def test_no_token_is_lost_or_doubled_without_separators(tmp_path: Path) -> None:
     tokens = sorted(token for document in documents for token in document)
     stream = TokenStream(config(tmp_path, begin_id=None, end_id=None, batch_sequences=1, seq_len=7))
 
-    read = torch.cat([batch["input_ids"].ravel() for batch in islice(stream, 3 * len(tokens) // 7 + 1)]).tolist()
+    read = torch.cat(
+        [batch["input_ids"].ravel() for batch in islice(stream, 3 * len(tokens) // 7 + 1)]
+    ).tolist()
 
     for epoch in range(3):
         assert sorted(read[epoch * len(tokens) : (epoch + 1) * len(tokens)]) == tokens
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@settings(max_examples=15)
 @given(
     st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=9).filter(any), min_size=1, max_size=3),
     st.integers(2, 23),
@@ -194,14 +194,14 @@ def test_the_global_order_is_the_same_for_every_number_of_ranks_and_workers(
 def test_a_training_goes_on_with_the_next_unseen_sample_wherever_it_stopped(
     corpus: tuple[Path, Any], mode: Any
 ) -> None:
-    settings = mode(corpus[0])
-    alone, states = global_batches(settings, 1, 0, 60)
+    chosen = mode(corpus[0])
+    alone, states = global_batches(chosen, 1, 0, 60)
     points = np.random.default_rng(0).permutation(54)[:50].tolist()
     worlds = [1, 2, 4, 3]
 
     for number, point in enumerate(points):
         state = StreamState.from_dict(states[point].to_dict())
-        batches, _ = global_batches(settings, worlds[number % 4], 2 if number % 10 == 9 else 0, 5, state)
+        batches, _ = global_batches(chosen, worlds[number % 4], 2 if number % 10 == 9 else 0, 5, state)
         assert batches == alone[point + 1 : point + 6]
 
 
@@ -289,9 +289,9 @@ def test_alpha_makes_shares_of_its_own(tmp_path: Path) -> None:
 
 def test_alpha_goes_from_one_value_to_another(tmp_path: Path) -> None:
     write_corpus(tmp_path, {"de-DE": [[16] * 16], "fr-FR": [[16]]})
-    settings = config(tmp_path, alpha=1.0, alpha_end=0.0, anneal_tokens=1000 * 16, anneal_segments=2)
+    chosen = config(tmp_path, alpha=1.0, alpha_end=0.0, anneal_tokens=1000 * 16, anneal_segments=2)
 
-    locales = locales_of(TokenStream(settings), 2000)
+    locales = locales_of(TokenStream(chosen), 2000)
 
     # The middles of the two stretches are 0.75 and 0.25: 16 ** 0.75 = 8 to 1, 16 ** 0.25 = 2 to 1.
     assert Counter(locales[:500])["de-DE"] == pytest.approx(500 * 8 / 9, abs=1)
@@ -319,19 +319,20 @@ def test_quotas_of_sources_are_kept(tmp_path: Path) -> None:
 
 
 def test_duplicates_are_weighted_by_their_class(tmp_path: Path) -> None:
-    documents = [[number] * 14 for number in range(6)]
-    entries = write_locale(tmp_path, "de-DE", [documents], cluster_sizes=[1, 1, 1, 1, 3, 4])
-    plan = plan_of({"de-DE": 1.0}, {"de-DE": 6 * 14})
+    documents = [[number] * 14 for number in range(7)]
+    entries = write_locale(tmp_path, "de-DE", [documents], cluster_sizes=[1, 1, 1, 1, 2, 3, 4])
+    plan = plan_of({"de-DE": 1.0}, {"de-DE": 7 * 14})
     plan["cells"][0]["clusters"] = [
-        {"clusters": 1, "tokens": 4 * 14, "share_of_cell": 0.5},
+        {"clusters": 1, "tokens": 4 * 14, "share_of_cell": 0.25},
+        {"clusters": 2, "tokens": 1 * 14, "share_of_cell": 0.25},
         {"clusters": 4, "tokens": 2 * 14, "share_of_cell": 0.5},
     ]
     write_manifest(tmp_path, entries, plan)
 
-    batches = list(islice(TokenStream(config(tmp_path)), 2))
+    batches = list(islice(TokenStream(config(tmp_path)), 4))
 
     numbers = Counter(batch["input_ids"][row, 1].item() for batch in batches for row in range(12))
-    assert numbers == {0: 3, 1: 3, 2: 3, 3: 3, 4: 6, 5: 6}
+    assert numbers == {0: 3, 1: 3, 2: 3, 3: 3, 4: 12, 5: 12, 6: 12}
 
 
 def test_rows_with_weights_come_that_often_in_an_epoch(tmp_path: Path) -> None:
@@ -341,9 +342,9 @@ def test_rows_with_weights_come_that_often_in_an_epoch(tmp_path: Path) -> None:
     tokens = sum(len(document) * weight for document, weight in zip(documents, weights, strict=True))
     write_manifest(tmp_path, entries, plan_of({"de-DE": 1.0}, {"de-DE": tokens}))
 
-    for settings in (config(tmp_path), bucketed(tmp_path, batch_multiple=1, window_documents=13)):
+    for chosen in (config(tmp_path), bucketed(tmp_path, batch_multiple=1, window_documents=13)):
         read: list[int] = []
-        for batch in islice(TokenStream(settings), 60):
+        for batch in islice(TokenStream(chosen), 60):
             read += [token for token in batch["input_ids"].ravel().tolist() if token == END or token < 9]
         ends = [place for place, token in enumerate(read) if token == END]
         epoch = [read[end - 1] for end in ends[:13]]
@@ -378,7 +379,7 @@ def test_documents_in_buckets_come_once_in_an_epoch_and_keep_the_budget(
     for number, locale in enumerate(["de-DE", "fr-FR"]):
         size = len(documents[locale])
         epoch = Counter(found[number][:size])
-        assert epoch == Counter(tuple([BEGIN, *document, END]) for document in documents[locale])
+        assert epoch == Counter((BEGIN, *document, END) for document in documents[locale])
 
 
 def test_shares_of_documents_in_buckets_are_shares_of_tokens(tmp_path: Path) -> None:
@@ -400,6 +401,24 @@ def test_a_long_document_in_a_bucket_is_cut(tmp_path: Path) -> None:
     batch = next(iter(stream))
 
     assert sorted(set(batch["lengths"].tolist())) == [3, 20]
+
+
+def test_weights_count_within_their_source(tmp_path: Path) -> None:
+    documents = [[number] * 14 for number in range(4)]
+    entries = write_locale(
+        tmp_path, "de-DE", [documents], weights=[1, 2, 1, 3], sources=["app", "app", "call", "call"]
+    )
+    plan = plan_of({"de-DE": 1.0}, {"de-DE": 7 * 14})
+    plan["cells"] = [plan["cells"][0] | {"source": "app", "tokens": 42}]
+    plan["cells"].append(plan["cells"][0] | {"source": "call", "tokens": 56})
+    plan["phases"][0]["cells"] = [{"target_share": 0.5}, {"target_share": 0.5}]
+    write_manifest(tmp_path, entries, plan)
+
+    batches = list(islice(TokenStream(config(tmp_path)), 2))
+
+    numbers = Counter(batch["input_ids"][row, 1].item() for batch in batches for row in range(12))
+    # 12 sequences of each source: four epochs of three documents, three epochs of four.
+    assert numbers == {0: 4, 1: 8, 2: 3, 3: 9}
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,9 @@ def counts_at_every_sample(stratum_N: np.ndarray, strata: int) -> np.ndarray:
 
 
 @given(st.lists(st.integers(0, 85), min_size=1, max_size=12))
-def test_counts_are_within_one_of_the_share_at_every_sample_and_exact_over_a_cycle(weights: list[int]) -> None:
+def test_counts_are_within_one_of_the_share_at_every_sample_and_exact_over_a_cycle(
+    weights: list[int],
+) -> None:
     weights[0] += 1024 - sum(weights)  # shares in parts of a cycle
 
     stratum_N = mixture(*weights).draws(0, 3072).stratum_N
@@ -171,7 +173,9 @@ def test_draws_from_anywhere_are_those_of_the_whole(shares: list[float], first: 
 
     assert part.stratum_N.tolist() == whole.stratum_N[first:].tolist()
     assert part.ordinal_N.tolist() == whole.ordinal_N[first:].tolist()
-    assert mixed.counts_before(first).tolist() == np.bincount(whole.stratum_N[:first], minlength=strata).tolist()
+    assert (
+        mixed.counts_before(first).tolist() == np.bincount(whole.stratum_N[:first], minlength=strata).tolist()
+    )
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5))
