@@ -9,6 +9,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 READY := $(VENV)/.ready
 READY_TO_TRAIN := $(VENV)/.ready-to-train
+INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt
+TORCH = $(shell sed -n 's/^torch==//p' constraints.txt)
 CONFIG ?= configs/dataprep/demo.yaml
 JOB = $(RUN) jobs.$@ --config $(CONFIG) $(addprefix --set ,$(SET))
 
@@ -27,10 +29,10 @@ demo: $(READY) ## Set up, write the sample corpora, run the whole main job on th
 	@$(RUN) jobs.samples --config configs/dataprep/demo.yaml
 	@$(RUN) jobs.prepare --config configs/dataprep/demo.yaml
 
-test: $(READY) ## Set up, then run the tests
+test: $(READY_TO_TRAIN) ## Set up, then run the tests
 	@OMP_NUM_THREADS=1 $(RUN) pytest -q $(TESTS)
 
-check: $(READY) ## Format check, lint, types, import contracts
+check: $(READY_TO_TRAIN) ## Format check, lint, types, import contracts
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
@@ -100,14 +102,20 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "error: $(PYTHON) is older than 3.11, which Spark 4.3 needs; pass PYTHON=python3.11." >&2; exit 2; }
 	@echo "setting up $(VENV) (a minute or two, once) …"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dataprep,dev]'
+	@$(INSTALL) -e '.[dataprep,dev]'
 	@$(RUN) jobs.java
 	@$(RUN) jobs.class_archive
 	@touch $@
 
+# torch comes first: DeepSpeed looks for it when it is installed. Without a GPU the CPU build is taken where there is one, for
+# the other brings gigabytes of CUDA.
 $(READY_TO_TRAIN): $(READY)
 	@echo "adding torch and DeepSpeed to $(VENV) (some minutes, once) …"
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dataprep,dev,training]'
+	@$(INSTALL) setuptools wheel
+	@command -v nvidia-smi >/dev/null || $(INSTALL) 'torch==$(TORCH)+cpu' 2>/dev/null || true
+	@$(INSTALL) torch
+	@DS_BUILD_OPS=0 $(INSTALL) --no-build-isolation deepspeed
+	@$(INSTALL) -e '.[dataprep,dev,training,export]'
 	@touch $@
 
 bench: $(READY) ## Throughput of kernels, annotation and the whole run beside its floors
