@@ -82,6 +82,13 @@ utterances: $(READY) ## In-domain utterances: window, floor, unique with frequen
 samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
 
+##@ Training
+.PHONY: estimate
+estimate: $(READY) ## Print memory, days, cost: PRESET=9.7b GPUS=64 GPU=h200 TOKENS=900e9 PRICE=… MFU=|TFLOPS=… SEQ=… MICRO=…
+	@$(RUN) jobs.estimate --preset '$(PRESET)' --gpus '$(GPUS)' --gpu '$(GPU)' --tokens '$(TOKENS)' \
+	  $(if $(PRICE),--price '$(PRICE)') $(if $(MFU),--mfu '$(MFU)') $(if $(TFLOPS),--tflops '$(TFLOPS)') \
+	  $(if $(SEQ),--seq '$(SEQ)') $(if $(MICRO),--micro '$(MICRO)')
+
 ##@ Upkeep
 .PHONY: setup bench golden lock clean
 setup: $(READY) ## Make the environment: packages as locked, and a Java if the machine has none
