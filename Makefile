@@ -86,7 +86,12 @@ samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
 
 ##@ Training (CONFIG=configs/training/….yaml SET="key=value …")
-.PHONY: pretrain
+.PHONY: estimate pretrain
+estimate: $(READY) ## Print memory, days, cost: PRESET=9.7b GPUS=64 GPU=h200 TOKENS=900e9 PRICE=… MFU=|TFLOPS=… SEQ=… MICRO=…
+	@$(RUN) jobs.estimate --preset '$(PRESET)' --gpus '$(GPUS)' --gpu '$(GPU)' --tokens '$(TOKENS)' \
+	  $(if $(PRICE),--price '$(PRICE)') $(if $(MFU),--mfu '$(MFU)') $(if $(TFLOPS),--tflops '$(TFLOPS)') \
+	  $(if $(SEQ),--seq '$(SEQ)') $(if $(MICRO),--micro '$(MICRO)')
+
 pretrain: $(READY_TO_TRAIN) ## Pretrain a model on shards, or go on: make pretrain CONFIG=configs/training/tiny.yaml NPROC=2
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RUN) torch.distributed.run --standalone --nproc-per-node $(or $(NPROC),1) \
 	  -m jobs.pretrain --config $(CONFIG) $(addprefix --set ,$(SET))

@@ -183,7 +183,7 @@ class Denoising:
     Attributes:
         rate: share of a segment's ordinary tokens that is taken out, in spans.
         mean_span: mean length of a span, in tokens.
-        causal_share: share of segments whose beginning is the input, behind a special piece, and whose rest is the target.
+        causal_share: share of segments whose beginning is the input, behind a special piece, and whose rest is target.
         least_input: smallest share of such a segment that is input.
         most_input: largest; between the two, all are equally likely.
     """
@@ -203,7 +203,9 @@ class Denoising:
         for name in ("rate", "causal_share", "least_input", "most_input"):
             _check_share(name, getattr(self, name))
         if self.least_input > self.most_input:
-            raise ObjectiveError(f"least_input {self.least_input} must be at most most_input {self.most_input}.")
+            raise ObjectiveError(
+                f"least_input {self.least_input} must be at most most_input {self.most_input}."
+            )
         if self.mean_span < 1:
             raise ObjectiveError(f"mean_span must be at least 1 (got {self.mean_span}).")
 
@@ -230,8 +232,8 @@ class Denoised:
 def denoise(batch: Batch, vocabulary: Vocabulary, denoising: Denoising, *, seed: int) -> Denoised:
     """Inputs and targets. With its spans put in for the sentinels, an input is the segment again.
 
-    Spans are taken out anywhere; at least one token is, and one stays, if the segment has two ordinary ones. Each leaves
-    a sentinel; the target is each sentinel with its span, and one sentinel more.
+    Spans are taken out anywhere; of two or more ordinary tokens at least one is taken and one stays. Each span leaves a
+    sentinel; the target is each sentinel with its span, and one sentinel more.
 
     Raises:
         ObjectiveError: a segment has more spans than there are sentinels.
@@ -239,7 +241,9 @@ def denoise(batch: Batch, vocabulary: Vocabulary, denoising: Denoising, *, seed:
     kind_S, cut_S, _, _ = philox.blocks(seed, np.zeros_like(batch.lengths_S), _SEGMENT, batch.samples_S)
     causal_S = philox.chance(kind_S, denoising.causal_share) & (batch.lengths_S > 1)
     shares_S = denoising.least_input + (denoising.most_input - denoising.least_input) * cut_S / 2**32
-    inputs_S = np.clip(np.rint(batch.lengths_S * shares_S).astype(np.int64), 1, np.maximum(batch.lengths_S - 1, 1))
+    inputs_S = np.clip(
+        np.rint(batch.lengths_S * shares_S).astype(np.int64), 1, np.maximum(batch.lengths_S - 1, 1)
+    )
 
     segments_T, places_T = batch.segments_T, batch.places_T
     causal_T = causal_S[segments_T]
@@ -295,9 +299,9 @@ def _targets(
 def _noise(batch: Batch, vocabulary: Vocabulary, denoising: Denoising, *, seed: int) -> Flags:
     """Which tokens the spans take. A special piece is never taken; it splits the span it stands in."""
     ordinary_T = ~vocabulary.is_special_V[batch.tokens_T]
-    ordinary_S = np.bincount(
-        batch.segments_T, weights=ordinary_T, minlength=len(batch.lengths_S)
-    ).astype(np.int64)
+    ordinary_S = np.bincount(batch.segments_T, weights=ordinary_T, minlength=len(batch.lengths_S)).astype(
+        np.int64
+    )
     most_S = np.maximum(ordinary_S - 1, 0)
     noise_S = np.clip(np.rint(ordinary_S * denoising.rate).astype(np.int64), np.minimum(1, most_S), most_S)
     kept_S = ordinary_S - noise_S

@@ -52,7 +52,9 @@ def blocks(
 
 def below(words_N: Words, bound: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Whole numbers in [0, bound), by the high part of a product; no value is off by more than bound / 2**32."""
-    numbers_N: npt.NDArray[np.int64] = ((words_N * np.asarray(bound, dtype=np.uint64)) >> _HALF).astype(np.int64)
+    numbers_N: npt.NDArray[np.int64] = ((words_N * np.asarray(bound, dtype=np.uint64)) >> _HALF).astype(
+        np.int64
+    )
     return numbers_N
 
 

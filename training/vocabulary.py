@@ -69,7 +69,7 @@ class Vocabulary:
         """
         pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
         ids = {piece: index for index, piece in enumerate(pieces)}
-        sentinels = []
+        sentinels: list[int] = []
         while (piece := SENTINEL_PIECE.format(len(sentinels))) in ids:
             sentinels.append(ids[piece])
         if MASK_PIECE not in ids or len(sentinels) < 2:
