@@ -72,10 +72,14 @@ class MemorySource:
         for number, locale in enumerate(["de", "en"]):
             for at in range(batches_per_locale):
                 first = 1_000_000 * (number + 1) + at * ROWS
-                yield locale, self._batch([first + row for row in self._rows])
+                yield locale, self._rows_of([first + row for row in self._rows])
 
     def _batch(self, samples: list[int]) -> dict[str, torch.Tensor]:
-        kept = [sample if self._repeats is None else sample % self._repeats for sample in samples]
+        return self._rows_of(
+            [sample if self._repeats is None else sample % self._repeats for sample in samples]
+        )
+
+    def _rows_of(self, kept: list[int]) -> dict[str, torch.Tensor]:
         ids = np.stack([self._ids(sample) for sample in kept])
         segments = np.repeat(np.array([[0, 1]]), SEQ_LEN // 2, axis=1)
         return {

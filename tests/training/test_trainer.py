@@ -210,6 +210,7 @@ def test_the_validation_loss_is_the_mean_over_the_targets_of_each_locale(runs: P
     assert line["step"] == 40
     expected = {locale: nats[locale] / targets[locale] for locale in nats}
     assert line["loss_nats_by_locale"] == pytest.approx(expected, abs=1e-4)
+    assert abs(expected["de"] - expected["en"]) > 1e-3
 
 
 def test_a_full_disk_is_told_on_all_ranks_and_the_last_checkpoint_stays(runs: Path) -> None:
