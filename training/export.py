@@ -172,10 +172,6 @@ def read(folder: Path) -> MaskedLanguageModel:
         found = ", ".join(f"{name}: {settings.get(name)!r}" for name in differing)
         raise ExportError(f"{folder / CONFIG} describes a model that this one is not ({found}).")
     model = MaskedLanguageModel(config)
-    weights = {
-        own_name(name): value
-        for name, value in load_file(folder / WEIGHTS).items()
-        if name != "decoder.weight"
-    }
+    weights = {own_name(name): value for name, value in load_file(folder / WEIGHTS).items()}
     model.load_state_dict(weights)
     return model

@@ -127,7 +127,6 @@ def _word_heads(batch: Batch, vocabulary: Vocabulary, longest_word: int) -> Ids:
     """For each token, the place in the batch of the first token of its word; itself, if that is too long."""
     special_T = vocabulary.is_special_V[batch.tokens_T]
     head_T = vocabulary.is_word_start_V[batch.tokens_T] | special_T | (batch.places_T == 0)
-    head_T[1:] |= special_T[:-1]
     heads_W = np.flatnonzero(head_T)
     lengths_W = np.diff(heads_W, append=len(head_T))
     heads_T = np.repeat(heads_W, lengths_W)

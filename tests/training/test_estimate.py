@@ -11,6 +11,7 @@ from training.estimate import (
     GPUS,
     USABLE,
     EstimateError,
+    Memory,
     Setup,
     days,
     flops_per_token,
@@ -83,6 +84,23 @@ def test_states_of_the_9_7b_on_eight_gpus(
 
     in_gb = [size / 1e9 for size in (found.weights, found.gradients, found.optimizer)]
     assert in_gb == pytest.approx([weights, gradients, optimizer], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("moment", "sizes", "peak"),
+    [
+        ("loss", {"activations": 50, "loss": 20, "head": 5}, 100 + 70),
+        ("start of the backward pass", {"activations": 50, "head": 20, "working": 7, "buckets": 3}, 100 + 80),
+        ("end of the backward pass", {"gradients": 40, "working": 7, "buckets": 3}, 100 + 50),
+        ("step", {"gradients": 40, "step": 20, "activations": 50}, 100 + 60),
+    ],
+)
+def test_the_peak_is_at_the_worst_moment(moment: str, sizes: dict[str, float], peak: float) -> None:
+    nothing = dict.fromkeys(("gradients", "buckets", "step", "activations", "head", "loss", "working"), 0.0)
+
+    found = Memory(weights=30, optimizer=70, host=1000, **nothing | sizes)
+
+    assert found.peak == peak
 
 
 def test_a_block_keeps_16_h_and_8_f_bytes_a_token() -> None:

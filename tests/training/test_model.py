@@ -98,18 +98,22 @@ def test_gradients_of_a_packed_batch_are_those_of_its_segments_one_by_one(prefix
         torch.testing.assert_close(parameter.grad, expected[name], atol=2e-5, rtol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("prefix", [0, 5])
-def test_a_later_token_behind_the_prefix_changes_nothing_before_it(prefix: int) -> None:
+@pytest.mark.parametrize(("prefix", "place"), [(0, 1), (0, 8), (5, 5), (5, 8)])
+def test_a_later_token_behind_the_prefix_changes_nothing_before_it(prefix: int, place: int) -> None:
     model = made(TINY)
     ids = tokens(12)
     changed = ids.clone()
-    changed[8] = (changed[8] + 1) % TINY.vocab_size
+    changed[place] = (changed[place] + 1) % TINY.vocab_size
     segments = Segments.of([12], prefixes=[prefix])
 
     before, after = model.encode(ids, segments)[0], model.encode(changed, segments)[0]
 
-    assert torch.equal(before[:8], after[:8])
-    assert (before[8:] != after[8:]).any(dim=1).all()
+    assert torch.equal(before[:place], after[:place])
+    assert (before[place:] != after[place:]).any(dim=1).all()
+
+
+def test_places_are_counted_from_the_start_of_each_segment() -> None:
+    assert Segments.of([2, 3]).positions_T.tolist() == [0, 1, 0, 1, 2]
 
 
 def test_a_token_of_the_prefix_changes_all_of_the_segment_and_nothing_of_another() -> None:
