@@ -100,8 +100,8 @@ class Setup:
 class Memory:
     """Bytes per GPU, by what they hold.
 
-    The peak is in one of four moments: while the loss is computed, when the backward pass starts and all activations
-    are there, when it ends and all gradients are there, or in the optimizer's step.
+    The peak is in one of four moments: in the backward pass of the loss, when that of the blocks starts and all
+    activations are there, when it ends and all gradients are there, or in the optimizer's step.
 
     Attributes:
         weights: in bf16; with stage 3, a share of them and those that are gathered at a time.
@@ -110,9 +110,9 @@ class Memory:
         buckets: what is being reduced.
         step: what only the optimizer's step holds.
         activations: what blocks keep for the backward pass.
-        head: activations of the head, logits, and the gradient of the embedding that comes with them.
-        loss: the same while the loss is computed.
-        working: passing results of the backward pass; of a checkpointed block, also its activations.
+        head: what the head and the loss hold until their own backward pass is through, which is the first.
+        working: passing results of the backward pass and the gradient of the embedding, which waits for its second half
+            until the end; of a checkpointed block, also its activations.
         host: bytes of the host's memory per node.
     """
 
@@ -123,7 +123,6 @@ class Memory:
     step: float
     activations: float
     head: float
-    loss: float
     working: float
     host: float
 
@@ -131,9 +130,10 @@ class Memory:
     def peak(self) -> float:
         """Most bytes at any time."""
         states = self.weights + self.optimizer
-        start = self.buckets + self.activations + self.head + self.working
+        loss = self.activations + self.head
+        start = self.buckets + self.activations + self.working
         end = self.buckets + self.gradients + self.working
-        return states + max(self.activations + self.loss, start, end, self.gradients + self.step)
+        return states + max(loss, start, end, self.gradients + self.step)
 
 
 def memory(config: ModelConfig, setup: Setup) -> Memory:
@@ -148,7 +148,6 @@ def memory(config: ModelConfig, setup: Setup) -> Memory:
     on_host = setup.offload != "none"
     gradients = 2.0 * (total if setup.zero_stage == 1 and not on_host else own)
     activations, working = _activations(config, setup)
-    head, loss = _head(config, setup)
     return Memory(
         weights=weights,
         # Offloaded gradients leave by the bucket.
@@ -158,9 +157,8 @@ def memory(config: ModelConfig, setup: Setup) -> Memory:
         # The gradient in float32; torch's Adam computes with three more copies, measured as 10 bytes in all.
         step=0.0 if on_host else (10 if setup.on_cpu else 4) * own,
         activations=activations,
-        head=head,
-        loss=loss,
-        working=working,
+        head=_head(config, setup),
+        working=working + 2 * config.vocab_size * config.hidden_size,
         host=_host(total, setup),
     )
 
@@ -192,6 +190,8 @@ def _activations(config: ModelConfig, setup: Setup) -> tuple[float, float]:
     tokens = setup.micro_batch_tokens
     decoder_tokens = tokens * setup.target_share
     encoder_block = 16 * h + 8 * f + 16 + 4 * config.num_heads
+    if setup.on_cpu:
+        encoder_block += 2 * h  # what attention gives, segment by segment, before it is one tensor
     decoder_block = encoder_block + 8 * h + 8 + 4 * config.num_heads
     extra = max(0, chosen - 1) * (8 * f + 4 * h)  # each further expert of a token
     experts = [sum(map(config.has_experts, range(n))) for n in (config.num_layers, config.num_decoder_layers)]
@@ -208,19 +208,17 @@ def _activations(config: ModelConfig, setup: Setup) -> tuple[float, float]:
     return inputs + around, largest + passing
 
 
-def _head(config: ModelConfig, setup: Setup) -> tuple[float, float]:
-    """Bytes after the loss and while it is computed: of M targets, 10h; of the rest see `model.mean_nats`."""
+def _head(config: ModelConfig, setup: Setup) -> float:
+    """Bytes of the head and the loss at their worst: of M targets, 10h; of the rest see `model.mean_nats`."""
     targets = setup.micro_batch_tokens * setup.target_share
     table = config.vocab_size * config.hidden_size
     kept = 10 * config.hidden_size * targets
     if targets <= config.hidden_size:
         # Logits in bf16, in float32, and their softmax; the gradient of the embedding.
-        kept += 10 * targets * config.vocab_size
-        return kept + 2 * table, kept
+        return kept + 10 * targets * config.vocab_size + 2 * table
     # A chunk of logits is as large as the input. The gradient of the embedding is there twice, once in float32; on a
     # CPU, torch also has a float32 copy of the embedding and a gradient per chunk, measured as 20 bytes in all.
-    kept += 8 * targets * config.hidden_size
-    return kept + 6 * table, kept + (20 if setup.on_cpu else 6) * table
+    return kept + 8 * targets * config.hidden_size + (20 if setup.on_cpu else 6) * table
 
 
 def largest_micro_batch(config: ModelConfig, setup: Setup, gpu: Gpu) -> tuple[int, Memory] | None:

@@ -368,15 +368,19 @@ def build(
 def mean_nats(projected_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, targets_M: Tensor) -> Tensor:
     """Cross-entropy in nats, mean over the targets, without holding all logits where these are many.
 
-    Where there are more targets than dimensions, `torch.nn.functional.linear_cross_entropy` goes through them in chunks
-    and computes the gradients on its way, which costs a gradient of the weight and saves M × V logits. Below, the
-    logits are smaller than that gradient. Without targets it is 0, with a gradient of 0.
+    Where there are more targets than dimensions, `torch.nn.functional.linear_cross_entropy` goes through them in
+    chunks, forward and again backward, and never holds M × V logits. Below, these are smaller than the embedding.
+    Without targets it is 0, with a gradient of 0.
     """
     if targets_M.numel() == 0:
         return F.linear(projected_MD, weight_VD, bias_V).sum()
     if projected_MD.shape[0] <= projected_MD.shape[1]:
         return F.cross_entropy(F.linear(projected_MD, weight_VD, bias_V).float(), targets_M)
-    return F.linear_cross_entropy(projected_MD, weight_VD, targets_M, linear_bias=bias_V, options=_CHUNKED)
+    # Not its mean: in bf16 that would be rounded to 1/32 of a nat, while rounded losses of many targets average out.
+    nats_M = F.linear_cross_entropy(
+        projected_MD, weight_VD, targets_M, linear_bias=bias_V, reduction="none", options=_CHUNKED
+    )
+    return nats_M.float().mean()
 
 
 _CHUNKED: Final = nn.LinearCrossEntropyOptions()

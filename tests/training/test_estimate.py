@@ -54,11 +54,13 @@ def config(hidden: int, intermediate: int, layers: int, vocabulary: int) -> Mode
 @pytest.mark.parametrize(
     ("shape", "tokens", "recompute", "megabytes"),
     [
-        ((256, 704, 4, 4096), 2048, False, 167.8),
+        ((256, 704, 4, 4096), 2048, False, 166.8),
         ((512, 1408, 6, 8192), 512, False, 617.2),
-        ((384, 1024, 4, 32768), 4096, False, 764.0),
+        ((384, 1024, 4, 32768), 4096, False, 760.8),
         ((256, 704, 8, 4096), 8192, True, 270.5),
-        ((320, 896, 5, 16384), 3072, False, 465.2),
+        ((320, 896, 5, 16384), 3072, False, 463.2),
+        ((448, 1216, 3, 24576), 6144, False, 802.1),
+        ((192, 512, 6, 8192), 12288, True, 235.1),
     ],
 )
 def test_predicted_memory_is_within_ten_percent_of_measured_peaks(
@@ -89,14 +91,14 @@ def test_states_of_the_9_7b_on_eight_gpus(
 @pytest.mark.parametrize(
     ("moment", "sizes", "peak"),
     [
-        ("loss", {"activations": 50, "loss": 20, "head": 5}, 100 + 70),
-        ("start of the backward pass", {"activations": 50, "head": 20, "working": 7, "buckets": 3}, 100 + 80),
+        ("loss", {"activations": 50, "head": 20, "working": 5, "buckets": 3}, 100 + 70),
+        ("start of the backward pass", {"activations": 50, "head": 9, "working": 7, "buckets": 3}, 100 + 60),
         ("end of the backward pass", {"gradients": 40, "working": 7, "buckets": 3}, 100 + 50),
         ("step", {"gradients": 40, "step": 20, "activations": 50}, 100 + 60),
     ],
 )
 def test_the_peak_is_at_the_worst_moment(moment: str, sizes: dict[str, float], peak: float) -> None:
-    nothing = dict.fromkeys(("gradients", "buckets", "step", "activations", "head", "loss", "working"), 0.0)
+    nothing = dict.fromkeys(("gradients", "buckets", "step", "activations", "head", "working"), 0.0)
 
     found = Memory(weights=30, optimizer=70, host=1000, **nothing | sizes)
 

@@ -191,6 +191,22 @@ def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(rows: int) 
         torch.testing.assert_close(own, expected, atol=1e-6, rtol=1e-5)
 
 
+def test_in_half_precision_the_loss_is_not_rounded_as_its_inputs_are() -> None:
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn((2000, 32), generator=generator).bfloat16()
+    weight, bias = (
+        torch.randn((300, 32), generator=generator).bfloat16(),
+        torch.zeros(300, dtype=torch.bfloat16),
+    )
+    targets = torch.randint(300, (2000,), generator=generator)
+
+    nats = mean_nats(inputs, weight, bias, targets)
+
+    exact = F.cross_entropy(inputs.double() @ weight.double().T, targets)
+    assert nats.dtype == torch.float32
+    assert nats.item() == pytest.approx(exact.item(), rel=5e-4)
+
+
 def test_a_batch_without_targets_has_a_loss_of_zero_and_zero_gradients() -> None:
     model = made(TINY)
     none = torch.empty(0, dtype=torch.int64)
