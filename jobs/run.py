@@ -195,7 +195,9 @@ def report(run_dir: str, settings: ReportConfig | None = None) -> list[str]:
 
 
 def _rehearsal(run_dir: str) -> Callable[[Sequence[tuple[str, str]]], list[Outcome]] | None:
-    """Sends edited copies the way of the run's documents; null for a run of settings that are no longer known."""
+    """Sends edited copies the way of the run's documents; null for a run whose settings are not there or not known."""
+    if not files.exists(files.join(run_dir, "config.yaml")):
+        return None
     with files.open_binary(files.join(run_dir, "config.yaml")) as file:
         said = yaml.safe_load(file)
     try:
