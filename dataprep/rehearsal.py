@@ -153,17 +153,12 @@ def _took_part(run_dir: str, places: Longs) -> npt.NDArray[np.bool_]:
         of_part = np.flatnonzero(places[:, 0] == part)
         with files.open_binary(files.join(run_dir, "fates", part_name(int(part)))) as file:
             fates = pq.read_table(file, columns=[s.ROW, s.DROP_REASON])
-        rejected = pc.is_in(_plain(fates[s.DROP_REASON]), pa.array(sorted(RULE_REASONS)))
+        rejected = pc.is_in(fates[s.DROP_REASON], pa.array(sorted(RULE_REASONS)))
         rows = fates[s.ROW].to_numpy()
         of_rows = np.zeros(int(rows.max()) + 1, np.bool_)
         of_rows[rows] = rejected.to_numpy(zero_copy_only=False)
         passed[of_part] = ~of_rows[places[of_part, 1]]
     return passed
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks()
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _kept_places(run_dir: str, places: Places) -> Places:

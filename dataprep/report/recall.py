@@ -31,6 +31,7 @@ from dataprep.kernels.jaccard import similarity_pairs
 from dataprep.kernels.sketch_text import sketch_texts
 from dataprep.kernels.tokenise import shingle_hashes
 from dataprep.parts import part_name, part_number, texts_at
+from dataprep.report.lookup import batches, documents_of
 from dataprep.report.statistics import Interval, weighted_share, wilson
 from dataprep.sample import reference
 from dataprep.sample.compose import clusters
@@ -50,6 +51,7 @@ SECOND_DOCUMENTS: Final = 4_000  # whose pairs of the second look are compared
 _PAIRS_AT_A_TIME: Final = 8_192  # whose texts are held
 _BATCH_ROWS: Final = 1 << 16
 _TOLERANCE: Final = 1e-9
+_REJECTED: Final = pa.array(sorted(RULE_REASONS))
 
 Row = dict[str, Any]
 Place = tuple[int, int]  # part and row
@@ -332,9 +334,8 @@ def _bins(jaccard: npt.NDArray[np.float64]) -> list[int]:
 def _removals(run_dir: str) -> _Removals:
     near: dict[Place, tuple[float, str]] = {}
     copies: set[Place] = set()
-    for path in files.list_files(files.join(run_dir, "dedup", "decisions"), ".parquet"):
-        with files.open_binary(path) as file:
-            table = pq.read_table(file, columns=[s.PART, s.ROW, s.RULE, s.JACCARD, s.KEPT_DOC_ID])
+    wanted = [s.PART, s.ROW, s.RULE, s.JACCARD, s.KEPT_DOC_ID]
+    for table in batches(files.join(run_dir, "dedup", "decisions"), wanted):
         columns = [table[name].to_pylist() for name in table.column_names]
         for part, row, rule, jaccard, kept in zip(*columns, strict=True):
             if rule == "exact":
@@ -348,15 +349,8 @@ def _could_be_found(run_dir: str, sketched: _Sketched, removals: _Removals) -> n
     """Which documents the run removed in favour of one that is looked at now."""
     seen = set(sketched.places)
     names = {removals.near[place][1] for place in sketched.places if place in removals.near}
-    wanted = pa.array(sorted(names), pa.string())
-    kept: set[str] = set()
-    for path in files.list_files(files.join(run_dir, "fates"), ".parquet") if names else []:
-        part = part_number(path)
-        with files.open_binary(path) as file:
-            for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=[s.DOC_ID, s.ROW]):
-                hits = batch.filter(pc.is_in(batch.column(s.DOC_ID), wanted))
-                rows = zip(hits[s.DOC_ID].to_pylist(), hits[s.ROW].to_pylist(), strict=True)
-                kept |= {name for name, row in rows if (part, row) in seen}
+    places = documents_of(names, files.join(run_dir, "fates"))
+    kept = {name for name, row in places.items() if (row[s.PART], row[s.ROW]) in seen}
     could = [place in removals.near and removals.near[place][1] in kept for place in sketched.places]
     return np.array(could, np.bool_)
 
@@ -375,7 +369,7 @@ def _sketched(
     for part in sorted(parts, key=lambda number: (number * 0x9E3779B97F4A7C15) % (1 << 64)):
         with files.open_binary(files.join(run_dir, "fates", part_name(part))) as file:
             fates = pq.read_table(file, columns=[s.DOC_ID, s.ROW, s.DROP_REASON, "text_bytes"])
-        fates = fates.filter(pc.invert(pc.is_in(_plain(fates[s.DROP_REASON]), _REJECTED)))
+        fates = fates.filter(pc.invert(pc.is_in(fates[s.DROP_REASON], _REJECTED)))
         is_copy = [(part, row) in removals.copies for row in fates[s.ROW].to_pylist()]
         fates = fates.filter(pc.invert(pa.array(is_copy, pa.bool_()))).sort_by(s.ROW)
         in_all += len(fates)
@@ -392,14 +386,6 @@ def _sketched(
         _Sketched(np.concatenate(keys), places, halves[:, 0], halves[:, 1], np.array(jaccard, np.float64)),
         in_all,
     )
-
-
-_REJECTED: Final = pa.array(sorted(RULE_REASONS))
-
-
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks()
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
 
 
 def _keys_of(path: str, row_N: npt.NDArray[Any], settings: NearDedupConfig, seed: int) -> Longs:
