@@ -6,9 +6,12 @@ The file is named as the package it speaks of; imports here are absolute, so `im
 import logging
 import os
 import warnings
-from typing import Any
+from typing import Any, Final
 
+from training.architecture import counts
 from training.config import PretrainConfig
+
+MAX_BUCKET: Final = 500_000_000  # elements that are reduced at a time
 
 
 class WorldSizeError(ValueError):
@@ -83,14 +86,16 @@ def _adamw(config: PretrainConfig, device: str) -> dict[str, Any]:
 
 def _zero(config: PretrainConfig, device: str) -> dict[str, Any]:
     zero = config.zero
+    # DeepSpeed allocates the whole bucket, also for a model that is smaller.
+    bucket = min(MAX_BUCKET, counts(config.model.architecture()).total)
     values: dict[str, Any] = {
         "stage": zero.stage,
         "overlap_comm": device == "cuda",
         "contiguous_gradients": True,
-        "reduce_bucket_size": 500_000_000,
+        "reduce_bucket_size": bucket,
     }
     if zero.stage < 3:
-        values["allgather_bucket_size"] = 500_000_000
+        values["allgather_bucket_size"] = bucket
     if zero.offload == "none":
         return values
     place: dict[str, Any] = {"device": zero.offload, "pin_memory": device == "cuda"}
