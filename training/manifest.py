@@ -53,17 +53,25 @@ class Stratum(NamedTuple):
         form: written or spoken; null: all.
         clusters: only with cluster sizes of this class (the smallest power of two that is at least the size); null:
             all.
+        replay: name of the replayed corpus that they are of; empty: of the main one.
     """
 
     locale: str
     source: str | None = None
     form: str | None = None
     clusters: int | None = None
+    replay: str = ""
+
+    @property
+    def corpus_locale(self) -> str:
+        """The locale, behind the name of a replayed corpus."""
+        return f"{self.replay}/{self.locale}" if self.replay else self.locale
 
     @property
     def name(self) -> str:
         """The fields that say something, joined."""
-        return "/".join(str(part) for part in self if part is not None)
+        parts = (self.corpus_locale, self.source, self.form, self.clusters)
+        return "/".join(str(part) for part in parts if part is not None)
 
 
 class Phase(NamedTuple):
@@ -85,6 +93,7 @@ class Manifest:
     Attributes:
         folder: the folder, as given.
         sha256: hex SHA-256 of the bytes of manifest.json.
+        tokenizer_sha256: that of the tokeniser which the shards were written with.
         vocab_size: token ids are below it.
         plan: the balance plan.
         encryption: `format`, `kms` and `key_id`; null for plain shards.
@@ -92,6 +101,7 @@ class Manifest:
 
     folder: str
     sha256: str
+    tokenizer_sha256: str
     vocab_size: int
     plan: Mapping[str, Any]
     files: tuple[ShardFile, ...]
@@ -136,6 +146,7 @@ def read_manifest(folder: str) -> Manifest:
             for entry in value["files"]
         )
         plan, vocab_size = value["plan"], int(value["vocab_size"])
+        tokenizer_sha256 = str(value["tokenizer_sha256"])
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, StreamError):
             raise
@@ -143,7 +154,13 @@ def read_manifest(folder: str) -> Manifest:
             f"{path} is not a manifest of shards ({type(error).__name__}: {error}); write the shards again."
         ) from error
     return Manifest(
-        folder, hashlib.sha256(data).hexdigest(), vocab_size, plan, files, value.get("encryption")
+        folder,
+        hashlib.sha256(data).hexdigest(),
+        tokenizer_sha256,
+        vocab_size,
+        plan,
+        files,
+        value.get("encryption"),
     )
 
 

@@ -43,6 +43,11 @@ def random_words(key: int, counter_N: Ints) -> Keys:
     return result
 
 
+def mask_key(seed: int, sample_N: Ints) -> Ints:
+    """A random seed per sample, for masks that are the same however often a training was stopped; in [0, 2**63)."""
+    return (random_words(key_of(seed, "masks"), sample_N) >> np.uint64(1)).astype(np.int64)
+
+
 def permutation(key: int, size: int) -> Ints:
     """The numbers 0 to size - 1 in an order that hangs on the key alone."""
     index_N = np.arange(size)

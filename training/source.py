@@ -1,15 +1,12 @@
 """Where a training's batches come from: what the trainer asks of a source, and the source that reads shards."""
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol
 
-import fsspec
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from training.manifest import MANIFEST, VALIDATION
 from training.stream import StreamState, TokenStream
 from training.stream_config import StreamConfig
 
@@ -56,9 +53,8 @@ class StreamSource:
         self._config, self._rank, self._world_size = config, rank, world_size
         self._num_workers = num_workers
         self._stream = TokenStream(config, rank=rank, world_size=world_size)
-        self.manifest_sha256 = self._stream.manifest.sha256
-        with fsspec.open(f"{config.shards.rstrip('/')}/{MANIFEST}") as file:
-            self.tokenizer_sha256 = str(json.load(file)["tokenizer_sha256"])
+        self.manifest_sha256 = self._stream.manifest_sha256
+        self.tokenizer_sha256 = self._stream.manifest.tokenizer_sha256
 
     def read(self, state: Mapping[str, Any] | None) -> Iterator[RankBatch]:
         """Endless batches, from where a state was taken, or from the beginning."""
@@ -77,7 +73,8 @@ class StreamSource:
         return dict(self._stream.state_after(batch).to_dict())
 
     def validation(self, batches_per_locale: int) -> Iterator[tuple[str, RankBatch]]:
-        """Locale and batch of the validation split, locale by locale."""
-        for locale in sorted({file.locale for file in self._stream.manifest.of_split(VALIDATION)}):
-            for batch in islice(self._stream.validation([locale]), batches_per_locale):
-                yield locale, batch
+        """Locale and batch of the validation splits, locale by locale, replayed corpora after the main one."""
+        for name in ("", *(part.name for part in self._config.replay)):
+            for locale in self._stream.validation(replay=name).locales:
+                for batch in islice(self._stream.validation([locale], replay=name), batches_per_locale):
+                    yield f"{name}/{locale}" if name else locale, batch

@@ -10,6 +10,8 @@ Training is one endless row of samples, numbered from 0: sequences of `seq_len` 
 samples, of which every rank takes its slice. So the state of a training is one number, the next sample, and goes on
 under any number of ranks and workers; the caller keeps it: `stream.state_after(batch)`.
 
+Other corpora may be mixed in (`replay`): their strata take part in the same mixture.
+
     stream = TokenStream(StreamConfig(shards="run/shards", seq_len=1024), rank=rank, world_size=world_size)
     for batch in DataLoader(stream, batch_size=None, num_workers=2):
         ...
@@ -33,9 +35,9 @@ from torch.utils.data import IterableDataset, get_worker_info
 from training.keys import KmsClientFactory
 from training.manifest import (
     TRAIN,
-    VALIDATION,
     Manifest,
     Phase,
+    ShardFile,
     Stratum,
     StreamError,
     phases_of_alpha,
@@ -44,8 +46,8 @@ from training.manifest import (
     verify_shards,
 )
 from training.mixture import Mixture, Segment
-from training.order import Ints, StratumOrder, key_of, random_words
-from training.packing import Array, joined, length_buckets, packed_batch, padded_batch, rows_of_rank
+from training.order import Ints, StratumOrder, key_of, mask_key
+from training.packing import Array, length_buckets, packed_batch, padded_batch, rows_of_rank
 from training.shard_reader import (
     Documents,
     RowGroups,
@@ -56,8 +58,7 @@ from training.shard_reader import (
     stratum_sizes,
 )
 from training.stream_config import StreamConfig
-
-Batch = dict[str, torch.Tensor]
+from training.validation_stream import Batch, ValidationStream, check_world, tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class StreamState:
 
     Attributes:
         sample: number of the next sample.
-        manifest_sha256: hex SHA-256 of the manifest that the samples are of.
+        manifest_sha256: hex SHA-256 of the manifest that the samples are of; with replay, of those of all manifests.
         order_sha256: that of the settings which decide their order.
     """
 
@@ -82,11 +83,6 @@ class StreamState:
     def from_dict(cls, value: Mapping[str, Any]) -> Self:
         """What `to_dict` gave."""
         return cls(**value)
-
-
-def mask_key(seed: int, sample_N: Ints) -> Ints:
-    """A random seed per sample, for masks that are the same however often a training was stopped; in [0, 2**63)."""
-    return (random_words(key_of(seed, "masks"), sample_N) >> np.uint64(1)).astype(np.int64)
 
 
 class TokenStream(IterableDataset[Batch]):
@@ -109,8 +105,9 @@ class TokenStream(IterableDataset[Batch]):
         kms_client: makes the client that unwraps the keys of encrypted shards; null: the one for the manifest's `kms`.
 
     Attributes:
-        locales: locales that are drawn, sorted.
-        manifest: the manifest.
+        locales: locales that are drawn, sorted; one of a replayed corpus stands behind its name, as `web/de-DE`.
+        manifest: the manifest of the main corpus.
+        manifest_sha256: its hash; with replay, a hash of the hashes of all manifests.
         start: state that iteration begins with; every iteration begins there again.
 
     Raises:
@@ -128,35 +125,34 @@ class TokenStream(IterableDataset[Batch]):
     ) -> None:
         self.config = config
         self.manifest = read_manifest(config.shards)
+        self._manifests = {"": self.manifest}
+        self._manifests |= {part.name: read_manifest(part.shards) for part in config.replay}
+        for name in self._manifests:
+            self._check_tokenizer(name)
+        self.manifest_sha256 = self._sha256()
         self._rank, self._world_size = rank, world_size
         self._kms_client = kms_client
-        _check_world(config, rank, world_size)
+        check_world(config, rank, world_size)
         self.start = self._checked(state) if state is not None else self._state(0)
-        phases = (
-            phases_of_plan(self.manifest)
-            if config.alpha is None
-            else phases_of_alpha(
-                self.manifest, config.alpha, config.alpha_end, config.anneal_tokens, config.anneal_segments
-            )
-        )
-        self._strata = sorted(
-            {stratum for phase in phases for stratum, share in phase.shares.items() if share}
-        )
-        self.locales = sorted({stratum.locale for stratum in self._strata})
-        drawn = [file for file in self.manifest.of_split(TRAIN) if file.locale in self.locales]
-        verify_shards(self.manifest, drawn, config.verify)
+        phases = self._phases()
+        drawn = {stratum for phase in phases for stratum, share in phase.shares.items() if share}
+        self._strata = sorted(drawn, key=lambda stratum: (stratum.replay, stratum))
+        self.locales = sorted({stratum.corpus_locale for stratum in self._strata})
+        for name, manifest in self._manifests.items():
+            files = [file for locale in self._drawn_of(name) for file in _train_files(manifest, locale)]
+            verify_shards(manifest, files, config.verify)
         self._groups, self._orders = self._read_orders()
         self._mixture = Mixture(self._segments(phases))
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
-        reader = ShardReader(self.manifest, self._kms_client)
+        shards = {name: ShardReader(of, self._kms_client) for name, of in self._manifests.items()}
         readers = [
             StratumReader(
-                reader,
+                shards[stratum.replay],
                 stratum,
-                self._groups[stratum.locale],
+                self._groups[stratum.corpus_locale],
                 order,
                 begin_id=self.config.begin_id,
                 end_id=self.config.end_id,
@@ -171,18 +167,19 @@ class TokenStream(IterableDataset[Batch]):
         """The state of a training that has used this batch and all before it."""
         return self._state(int(batch["next_sample"]))
 
-    def validation(self, locales: Sequence[str] | None = None) -> "ValidationStream":
+    def validation(self, locales: Sequence[str] | None = None, *, replay: str = "") -> ValidationStream:
         """The validation split once, locale by locale; see `ValidationStream`.
 
         Args:
             locales: only these; null: all that have one.
+            replay: name of a replayed corpus, for its split; empty: that of the main one.
 
         Raises:
             StreamError: a locale has no validation split; or as in the constructor.
         """
         return ValidationStream(
             self.config,
-            self.manifest,
+            self._manifests[replay],
             locales,
             rank=self._rank,
             world_size=self._world_size,
@@ -218,7 +215,7 @@ class TokenStream(IterableDataset[Batch]):
                 starts.append(row_R[row] * row_tokens + column)
             length_B = np.full(len(sample_B), row_tokens)
             batch = packed_batch(ids_BT, np.concatenate(starts), length_B, self.config.pad_id)
-            yield _tensors(batch, self._of_samples(sample_B, stratum_B, sample + rows))
+            yield tensors(batch, self._of_samples(sample_B, stratum_B, sample + rows))
 
     def _bucketed(self, readers: Sequence[StratumReader], worker: int, workers: int) -> Iterator[Batch]:
         size = self.config.window_documents
@@ -242,7 +239,7 @@ class TokenStream(IterableDataset[Batch]):
                     row_B = row_N[rows_of_rank(len(row_N), self._rank, self._world_size)]
                     longest = max(1, int(length_N[row_N].max()))
                     batch = padded_batch(documents, row_B, longest, self.config.pad_id)
-                    yield _tensors(
+                    yield tensors(
                         batch, self._of_samples(window * size + row_B, stratum_N[row_B], window * size + end)
                     )
                 number += 1
@@ -261,7 +258,7 @@ class TokenStream(IterableDataset[Batch]):
         return gathered(end_to_end(parts), place_N, begin_id=None, end_id=None), stratum_N
 
     def _of_samples(self, sample_B: Ints, stratum_B: Ints, next_sample: int) -> dict[str, Array]:
-        locale_Q = np.array([self.locales.index(stratum.locale) for stratum in self._strata])
+        locale_Q = np.array([self.locales.index(stratum.corpus_locale) for stratum in self._strata])
         return {
             "sample_ids": sample_B,
             "mask_keys": mask_key(self.config.seed, sample_B),
@@ -269,28 +266,56 @@ class TokenStream(IterableDataset[Batch]):
             "next_sample": np.array(next_sample),
         }
 
+    def _phases(self) -> list[Phase]:
+        """The phases of the main corpus, with what is mixed in."""
+        config = self.config
+        phases = (
+            phases_of_plan(self.manifest)
+            if config.alpha is None
+            else phases_of_alpha(
+                self.manifest, config.alpha, config.alpha_end, config.anneal_tokens, config.anneal_segments
+            )
+        )
+        replayed: dict[Stratum, float] = {}
+        for part in config.replay:
+            manifest = self._manifests[part.name]
+            # A replayed plan does not begin again: it stays where the earlier training ended.
+            last = (
+                phases_of_plan(manifest)[-1]
+                if part.alpha is None
+                else phases_of_alpha(manifest, part.alpha, None, None, 1)[-1]
+            )
+            shares = _scaled(last.shares, part.share)
+            replayed |= {of._replace(replay=part.name): share for of, share in shares.items()}
+        main = 1 - sum(part.share for part in config.replay)
+        return [Phase(phase.from_token, _scaled(phase.shares, main) | replayed) for phase in phases]
+
+    def _drawn_of(self, replay: str) -> list[str]:
+        return sorted({stratum.locale for stratum in self._strata if stratum.replay == replay})
+
     def _read_orders(self) -> tuple[dict[str, RowGroups], list[StratumOrder]]:
         """Row groups of each locale, and the order of each stratum."""
-        reader = ShardReader(self.manifest, self._kms_client)
         groups: dict[str, RowGroups] = {}
         orders: dict[Stratum, StratumOrder] = {}
-        for locale in self.locales:
-            files = [file for file in self.manifest.of_split(TRAIN) if file.locale == locale]
-            groups[locale] = reader.row_groups(files)
-            strata = [stratum for stratum in self._strata if stratum.locale == locale]
-            for stratum, (rows_G, tokens_G) in stratum_sizes(reader, groups[locale], strata).items():
-                if not tokens_G.sum():
-                    raise StreamError(
-                        f"the plan gives {stratum.name} a share, but the shards hold no token of it; "
-                        "write the shards again."
+        for name, manifest in self._manifests.items():
+            reader = ShardReader(manifest, self._kms_client)
+            for locale in self._drawn_of(name):
+                of_locale = reader.row_groups(_train_files(manifest, locale))
+                strata = [of for of in self._strata if (of.replay, of.locale) == (name, locale)]
+                groups[strata[0].corpus_locale] = of_locale
+                for stratum, (rows_G, tokens_G) in stratum_sizes(reader, of_locale, strata).items():
+                    if not tokens_G.sum():
+                        raise StreamError(
+                            f"the plan gives {stratum.name} a share, but the shards hold no token of it; "
+                            "write the shards again."
+                        )
+                    orders[stratum] = StratumOrder(
+                        key_of(self.config.seed, "stratum", stratum.name),
+                        rows_G,
+                        tokens_G + rows_G * self.config.extra_tokens,
+                        self.config.block_row_groups,
                     )
-                orders[stratum] = StratumOrder(
-                    key_of(self.config.seed, "stratum", stratum.name),
-                    rows_G,
-                    tokens_G + rows_G * self.config.extra_tokens,
-                    self.config.block_row_groups,
-                )
-        reader.close()
+            reader.close()
         return groups, [orders[stratum] for stratum in self._strata]
 
     def _segments(self, phases: Sequence[Phase]) -> list[Segment]:
@@ -317,7 +342,21 @@ class TokenStream(IterableDataset[Batch]):
 
     def _state(self, sample: int) -> StreamState:
         settings = json.dumps(self.config.order_settings(), sort_keys=True).encode()
-        return StreamState(sample, self.manifest.sha256, hashlib.sha256(settings).hexdigest())
+        return StreamState(sample, self.manifest_sha256, hashlib.sha256(settings).hexdigest())
+
+    def _sha256(self) -> str:
+        if len(self._manifests) == 1:
+            return self.manifest.sha256
+        named = [[name, manifest.sha256] for name, manifest in sorted(self._manifests.items())]
+        return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+    def _check_tokenizer(self, name: str) -> None:
+        other = self._manifests[name]
+        if other.tokenizer_sha256 != self.manifest.tokenizer_sha256:
+            raise StreamError(
+                f"{other.folder} was written with a tokeniser whose SHA-256 is {other.tokenizer_sha256}, but "
+                f"{self.manifest.folder} with {self.manifest.tokenizer_sha256}; mix shards of one tokeniser alone."
+            )
 
     def _checked(self, state: StreamState) -> StreamState:
         here = self._state(state.sample)
@@ -334,149 +373,11 @@ class TokenStream(IterableDataset[Batch]):
         return state
 
 
-class ValidationStream(IterableDataset[Batch]):
-    """The validation split once, in the order of the shards, locale by locale; no two locales share a batch.
-
-    Batches are as in `TokenStream`, but for `mask_keys`, which hang on the locale and the place in it, and for
-    `next_sample`, which is not there. Packed, a locale's documents are cut as in training and the last sequence is
-    padded; bucketed, each run of `window_documents` is sorted by length. The last batch of a locale is filled up with
-    rows of padding alone (`sample_ids` -1), so that every rank has as many batches.
-    """
-
-    def __init__(
-        self,
-        config: StreamConfig,
-        manifest: Manifest,
-        locales: Sequence[str] | None = None,
-        *,
-        rank: int = 0,
-        world_size: int = 1,
-        kms_client: KmsClientFactory | None = None,
-    ) -> None:
-        self.config, self.manifest = config, manifest
-        self._rank, self._world_size, self._kms_client = rank, world_size, kms_client
-        _check_world(config, rank, world_size)
-        there = {file.locale for file in manifest.of_split(VALIDATION)}
-        self.locales = sorted(there if locales is None else set(locales))
-        if missing := sorted(set(self.locales) - there):
-            raise StreamError(
-                f"{config.shards} has no validation split of {', '.join(missing)}; leave it out."
-            )
-        files = [file for file in manifest.of_split(VALIDATION) if file.locale in self.locales]
-        verify_shards(manifest, files, config.verify)
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = get_worker_info()
-        number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
-        batches = self._packed if self.config.mode == "packed" else self._bucketed
-        at = 0
-        for locale, name in enumerate(self.locales):
-            for batch, sample_B in batches(name):
-                if at % workers == number:
-                    about = {
-                        "sample_ids": sample_B,
-                        "mask_keys": mask_key(key_of("validation", name), sample_B),
-                        "locale_ids": np.full(len(sample_B), locale),
-                    }
-                    yield _tensors(batch, about)
-                at += 1
-
-    def _documents(self, locale: str) -> Iterator[Documents]:
-        """Documents of a locale, a row group at a time."""
-        reader = ShardReader(self.manifest, self._kms_client)
-        for file in self.manifest.of_split(VALIDATION):
-            if file.locale != locale:
-                continue
-            groups = reader.row_groups([file])
-            for group in groups.group_G.tolist():
-                documents, _ = reader.documents(file, group)
-                yield gathered(
-                    documents,
-                    np.arange(len(documents.start_D1) - 1),
-                    begin_id=self.config.begin_id,
-                    end_id=self.config.end_id,
-                )
-        reader.close()
-
-    def _packed(self, locale: str) -> Iterator[tuple[dict[str, Array], Ints]]:
-        rows, row_tokens = self.config.batch_sequences, self.config.seq_len
-        own = rows_of_rank(rows, self._rank, self._world_size)
-        batch_tokens = rows * row_tokens
-        for number, documents in enumerate(_recut(self._documents(locale), batch_tokens)):
-            ids_BT = np.full(batch_tokens, self.config.pad_id, np.int32)
-            ids_BT[: len(documents.ids_S)] = documents.ids_S
-            length_B = np.clip(len(documents.ids_S) - np.arange(rows) * row_tokens, 0, row_tokens)
-            low, high = own.start * row_tokens, own.stop * row_tokens
-            start_D = documents.start_D1[:-1]
-            start_D = start_D[(start_D >= low) & (start_D < high)] - low
-            sample_B = np.where(length_B > 0, number * rows + np.arange(rows), -1)[own]
-            batch = packed_batch(
-                ids_BT[low:high].reshape(-1, row_tokens), start_D, length_B[own], self.config.pad_id
-            )
-            yield batch, sample_B
-
-    def _bucketed(self, locale: str) -> Iterator[tuple[dict[str, Array], Ints]]:
-        multiple, size = self.config.batch_multiple, self.config.window_documents
-        first = 0
-        for documents in _regrouped(self._documents(locale), size):
-            real = len(documents.start_D1) - 1
-            filled = -(-real // multiple) * multiple
-            length_N = np.zeros(filled, np.int64)
-            length_N[:real] = np.minimum(np.diff(documents.start_D1), self.config.seq_len)
-            for row_N in length_buckets(
-                length_N, batch_tokens=self.config.batch_tokens, multiple=multiple, key=0
-            ):
-                row_B = row_N[rows_of_rank(len(row_N), self._rank, self._world_size)]
-                row_B = np.where(row_B < real, row_B, -1)
-                batch = padded_batch(documents, row_B, max(1, int(length_N[row_N].max())), self.config.pad_id)
-                yield batch, np.where(row_B < 0, -1, first + row_B)
-            first += real
+def _train_files(manifest: Manifest, locale: str) -> list[ShardFile]:
+    return [file for file in manifest.of_split(TRAIN) if file.locale == locale]
 
 
-def _recut(parts: Iterator[Documents], tokens: int) -> Iterator[Documents]:
-    """The same tokens in runs of exactly so many, but for the last; documents are cut where they must be."""
-    held: list[Documents] = []
-    length = 0
-    for part in parts:
-        held.append(part)
-        length += len(part.ids_S)
-        while length >= tokens:
-            whole = end_to_end(held)
-            cut = int(np.searchsorted(whole.start_D1, tokens))
-            yield Documents(whole.ids_S[:tokens], np.append(whole.start_D1[:cut], tokens))
-            rest_D1 = np.concatenate([[0], whole.start_D1[cut:] - tokens])
-            held, length = [Documents(whole.ids_S[tokens:], rest_D1)], length - tokens
-    if length:
-        yield end_to_end(held)
-
-
-def _regrouped(parts: Iterator[Documents], size: int) -> Iterator[Documents]:
-    """The same documents in runs of exactly so many, but for the last."""
-    held: list[Documents] = []
-    there = 0
-    for part in parts:
-        held.append(part)
-        there += len(part.start_D1) - 1
-        while there >= size:
-            whole = end_to_end(held)
-            end = int(whole.start_D1[size])
-            yield Documents(whole.ids_S[:end], whole.start_D1[: size + 1])
-            held, there = [Documents(whole.ids_S[end:], whole.start_D1[size:] - end)], there - size
-    if there:
-        yield end_to_end(held)
-
-
-def _check_world(config: StreamConfig, rank: int, world_size: int) -> None:
-    name = "batch_sequences" if config.mode == "packed" else "batch_multiple"
-    rows = int(getattr(config, name))
-    if not 0 <= rank < world_size:
-        raise StreamError(f"rank {rank} is not one of {world_size} ranks, which count from 0.")
-    if rows % world_size:
-        raise StreamError(
-            f"{world_size} ranks do not divide the global batch: {name} is {rows}; "
-            f"set it to a multiple of {world_size}."
-        )
-
-
-def _tensors(*parts: Mapping[str, Array]) -> Batch:
-    return {name: torch.from_numpy(np.asarray(value)) for name, value in joined(*parts).items()}
+def _scaled(shares: Mapping[Stratum, float], total: float) -> dict[Stratum, float]:
+    """The same shares of something smaller."""
+    whole = sum(shares.values())
+    return {of: share / whole * total for of, share in shares.items()}

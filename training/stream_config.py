@@ -1,8 +1,25 @@
 """Validated settings of the stream of training data. All its defaults live here and nowhere else."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Replay(BaseModel):
+    """Shards that are mixed in, so that a model does not forget what it learned from them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="stands before the locale in what is told of it")
+    shards: str = Field(description="folder with manifest.json: a path, or a URL that fsspec reads")
+    share: float = Field(gt=0, lt=1, description="of the tokens of training")
+    alpha: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="share of a locale in it ∝ tokens ** alpha; null: as in the last phase of its plan",
+    )
 
 
 class StreamConfig(BaseModel):
@@ -15,6 +32,9 @@ class StreamConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     shards: str = Field(description="folder with manifest.json: a path, or a URL that fsspec reads")
+    replay: tuple[Replay, ...] = Field(
+        default=(), description="other shards that are mixed in, written with the same tokeniser"
+    )
     mode: Literal["packed", "bucketed"] = Field(
         default="packed",
         description="packed: documents end to end, cut into sequences of seq_len; "
@@ -72,6 +92,7 @@ class StreamConfig(BaseModel):
             raise ValueError("alpha_end and anneal_tokens go together; set both or none")
         if self.alpha_end is not None and self.alpha is None:
             raise ValueError("alpha_end needs alpha, where it begins")
+        check_replay(self.replay)
         if self.mode == "bucketed" and self.seq_len * self.batch_multiple > self.batch_tokens:
             raise ValueError(
                 f"{self.batch_multiple} rows (batch_multiple) of {self.seq_len} tokens (seq_len) are more than "
@@ -93,4 +114,20 @@ class StreamConfig(BaseModel):
         free = {"shards", "verify", "batch_sequences"}
         if self.mode == "packed":
             free |= {"batch_tokens", "batch_multiple", "window_documents"}
-        return self.model_dump(exclude=free)
+        settings = self.model_dump(exclude=free)
+        settings["replay"] = [part.model_dump(exclude={"shards"}) for part in self.replay]
+        return settings
+
+
+def check_replay(replay: Sequence[Replay]) -> None:
+    """Refuse names that are not unique, and shares that leave nothing.
+
+    Raises:
+        ValueError: says which.
+    """
+    names = [part.name for part in replay]
+    if len(set(names)) < len(names):
+        raise ValueError(f"replay has one name twice: {', '.join(names)}; give each corpus its own")
+    total = sum(part.share for part in replay)
+    if total >= 1:
+        raise ValueError(f"the shares of replay come to {total:g}; leave the main shards some: less than 1")

@@ -76,7 +76,12 @@ def write_run(folder: Path, balance: BalanceConfig) -> Written:
             path = shard_path(locale, split, shard)
             entry = write_shard(str(folder / path), iter([encoded(of_shard)]), 37)
             entries.append({**entry, "path": path, "split": split, "locale": locale})
-    value = {"schema_version": s.SCHEMA_VERSION, "vocab_size": 1000, "files": entries}
+    value = {
+        "schema_version": s.SCHEMA_VERSION,
+        "vocab_size": 1000,
+        "tokenizer_sha256": "t",
+        "files": entries,
+    }
     files.write_json(str(folder / "manifest.json"), value | {"plan": plan_of_files(entries, balance)})
     return written
 

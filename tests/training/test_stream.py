@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from shard_maker import plan_of, plan_with_phases, write_corpus, write_locale, write_manifest
 from torch.utils.data import DataLoader
 
-from training.stream import StreamState, TokenStream, mask_key
+from training.order import mask_key
+from training.stream import StreamState, TokenStream
 from training.stream_config import StreamConfig
 
 BEGIN, END, PAD = 900_001, 900_002, 900_003
