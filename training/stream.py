@@ -45,7 +45,7 @@ from training.manifest import (
     read_manifest,
     verify_shards,
 )
-from training.mixture import Mixture, Segment
+from training.mixture import Floats, Mixture, Segment
 from training.order import Ints, StratumOrder, key_of, mask_key
 from training.packing import Array, length_buckets, packed_batch, padded_batch, rows_of_rank
 from training.shard_reader import (
@@ -55,6 +55,7 @@ from training.shard_reader import (
     StratumReader,
     end_to_end,
     gathered,
+    kept_share,
     stratum_sizes,
 )
 from training.stream_config import StreamConfig
@@ -141,7 +142,7 @@ class TokenStream(IterableDataset[Batch]):
         for name, manifest in self._manifests.items():
             files = [file for locale in self._drawn_of(name) for file in _train_files(manifest, locale)]
             verify_shards(manifest, files, config.verify)
-        self._groups, self._orders = self._read_orders()
+        self._groups, self._orders, self._tokens_Q = self._read_orders()
         self._mixture = Mixture(self._segments(phases))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -293,10 +294,11 @@ class TokenStream(IterableDataset[Batch]):
     def _drawn_of(self, replay: str) -> list[str]:
         return sorted({stratum.locale for stratum in self._strata if stratum.replay == replay})
 
-    def _read_orders(self) -> tuple[dict[str, RowGroups], list[StratumOrder]]:
-        """Row groups of each locale, and the order of each stratum."""
+    def _read_orders(self) -> tuple[dict[str, RowGroups], list[StratumOrder], Floats]:
+        """Row groups of each locale; the order of each stratum; tokens of a sample of it, on average, shape (Q,)."""
         groups: dict[str, RowGroups] = {}
         orders: dict[Stratum, StratumOrder] = {}
+        tokens = {stratum: float(self.config.seq_len) for stratum in self._strata}
         for name, manifest in self._manifests.items():
             reader = ShardReader(manifest, self._kms_client)
             for locale in self._drawn_of(name):
@@ -315,8 +317,18 @@ class TokenStream(IterableDataset[Batch]):
                         tokens_G + rows_G * self.config.extra_tokens,
                         self.config.block_row_groups,
                     )
+                    if self.config.mode == "bucketed":
+                        tokens[stratum] = self._sample_tokens(reader, of_locale, stratum, orders[stratum])
             reader.close()
-        return groups, [orders[stratum] for stratum in self._strata]
+        orders_Q = [orders[stratum] for stratum in self._strata]
+        return groups, orders_Q, np.array([tokens[stratum] for stratum in self._strata])
+
+    def _sample_tokens(
+        self, reader: ShardReader, groups: RowGroups, stratum: Stratum, order: StratumOrder
+    ) -> float:
+        """Mean tokens of a document, without what is cut off, which some row groups tell of all."""
+        mean = order.epoch_size("tokens") / order.epoch_size("documents")
+        return mean * kept_share(reader, groups, stratum, self.config.seq_len, self.config.extra_tokens)
 
     def _segments(self, phases: Sequence[Phase]) -> list[Segment]:
         """The phases in samples. Shares are of tokens; where samples are documents, short ones must come more often."""
@@ -324,12 +336,7 @@ class TokenStream(IterableDataset[Batch]):
         first = 0.0
         for number, phase in enumerate(phases):
             share_Q = np.array([phase.shares.get(stratum, 0.0) for stratum in self._strata])
-            tokens_Q = np.full(len(self._strata), float(self.config.seq_len))
-            if self.config.mode == "bucketed":
-                tokens_Q = np.array(
-                    [order.epoch_size("tokens") / order.epoch_size("documents") for order in self._orders]
-                )
-            rate_Q = share_Q / tokens_Q
+            rate_Q = share_Q / self._tokens_Q
             segment = Segment(round(first), rate_Q)
             if segments and segment.first == segments[-1].first:
                 segments.pop()  # a phase of less than a sample
