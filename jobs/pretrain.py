@@ -1,12 +1,10 @@
 """Pretraining: shards in; checkpoints and metrics out. A process per device, started by torchrun (`make pretrain`)."""
 
 import argparse
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -39,24 +37,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _train(config: PretrainConfig) -> None:
-    from training.source import StreamSource
-    from training.stream_config import StreamConfig
+    from training.source import StreamSource, stream_config
     from training.trainer import Trainer, start_ranks
     from training.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(config.data.tokenizer)
     rank, world_size = start_ranks()
-    stream = StreamConfig(
-        shards=config.data.shards,
-        seq_len=config.data.seq_len,
-        batch_sequences=config.global_batch_tokens // config.data.seq_len,
-        end_id=vocabulary.eos_id,
-        pad_id=vocabulary.pad_id,
-        seed=config.seed,
-        alpha=config.data.alpha,
-    )
+    stream = stream_config(config, vocabulary)
     source = StreamSource(stream, rank=rank, world_size=world_size, num_workers=config.data.num_workers)
-    _check_tokenizer(config, source)
+    _check_tokenizer(config, source.tokenizer_sha256, vocabulary.sha256)
     if rank == 0:
         folder = Path(config.run_dir)
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,13 +54,12 @@ def _train(config: PretrainConfig) -> None:
     Trainer(config, source, vocabulary).train()
 
 
-def _check_tokenizer(config: PretrainConfig, source: Any) -> None:  # noqa: ANN401 (imported late)
+def _check_tokenizer(config: PretrainConfig, of_shards: str, own: str) -> None:
     """Refuse shards of another tokeniser: their ids would mean other pieces."""
-    own = hashlib.sha256(Path(config.data.tokenizer).read_bytes()).hexdigest()
-    if own != source.tokenizer_sha256:
+    if own != of_shards:
         raise ValueError(
-            f"the shards in {config.data.shards} were written with a tokeniser whose SHA-256 is "
-            f"{source.tokenizer_sha256}, but {config.data.tokenizer} has {own}; set data.tokenizer to theirs."
+            f"the shards in {config.data.shards} were written with a tokeniser whose SHA-256 is {of_shards}, but "
+            f"{config.data.tokenizer} has {own}; set data.tokenizer to theirs."
         )
 
 

@@ -18,19 +18,24 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training import export
 from training.architecture import ModelConfig
 
+Weights = Callable[[str], Tensor]
+
 SCHEMA_VERSION: Final = 1
+FOLDER: Final = "checkpoints"
 POINTER: Final = "latest"
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
@@ -71,15 +76,23 @@ class Checkpoints:
         keep_last: how many stay.
         model: shape of the model.
         manifest_sha256: hash of the manifest that it is trained on.
+        tokenizer_sha256: that of the tokeniser.
         zero_stage: ZeRO stage of the engine.
     """
 
     def __init__(
-        self, run_dir: Path, *, keep_last: int, model: ModelConfig, manifest_sha256: str, zero_stage: int
+        self,
+        run_dir: Path,
+        *,
+        keep_last: int,
+        model: ModelConfig,
+        manifest_sha256: str,
+        tokenizer_sha256: str,
+        zero_stage: int,
     ) -> None:
-        self.folder = run_dir / "checkpoints"
-        self._keep_last, self._model = keep_last, model
-        self._manifest_sha256, self._zero_stage = manifest_sha256, zero_stage
+        self.folder = run_dir / FOLDER
+        self._keep_last, self._model, self._zero_stage = keep_last, model, zero_stage
+        self._manifest_sha256, self._tokenizer_sha256 = manifest_sha256, tokenizer_sha256
 
     def latest(self) -> Resumed | None:
         """The newest whole checkpoint, if there is one. Reads files only; any rank may call it.
@@ -184,6 +197,7 @@ class Checkpoints:
             "step": step,
             "model": asdict(self._model),
             "manifest_sha256": self._manifest_sha256,
+            "tokenizer_sha256": self._tokenizer_sha256,
         }
         _write_json(unfinished / CONFIG, described)
         ranks = {"world_size": dist.get_world_size(), "zero_stage": self._zero_stage}
@@ -236,6 +250,45 @@ class Checkpoints:
                 f"the checkpoint {name} in {self.folder} cannot be written or read: {failure[0]}. Older ones are as "
                 "they were; make room or choose another run_dir, and start again."
             )
+
+
+def first_weights(place: str, model: ModelConfig, tokenizer_sha256: str) -> tuple[Path, Weights]:
+    """The weights of a checkpoint, for another training to begin with.
+
+    Args:
+        place: folder of a checkpoint, or of a run, whose newest is taken.
+        model: the shape they are for; `max_positions` may differ, as no weight hangs on it.
+        tokenizer_sha256: hash of the tokeniser that they are for.
+
+    Returns:
+        The checkpoint's folder, and what reads the tensor of a name, in fp32, when it is asked for.
+
+    Raises:
+        CheckpointError: there is none, or it is of another shape or tokeniser.
+    """
+    folder = Path(place)
+    pointer = folder / FOLDER / POINTER
+    if pointer.exists():
+        folder = folder / FOLDER / pointer.read_text(encoding="utf-8").strip()
+    try:
+        described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        weights: Weights = safe_open(folder / WEIGHTS, framework="pt").get_tensor
+    except (OSError, ValueError, SafetensorError) as error:
+        raise CheckpointError(
+            f"start_from: {place} is neither a checkpoint nor a run with one ({error}); name the folder of either."
+        ) from error
+    theirs, ours = described["model"], asdict(model)
+    if other := sorted(name for name in ours if name != "max_positions" and theirs.get(name) != ours[name]):
+        told = "; ".join(f"{name} {theirs.get(name)}, not {ours[name]}" for name in other)
+        raise CheckpointError(
+            f"start_from: {folder} is of a model of another shape: {told}; set model to its shape."
+        )
+    if described["tokenizer_sha256"] != tokenizer_sha256:
+        raise CheckpointError(
+            f"start_from: {folder} was trained with a tokeniser whose SHA-256 is {described['tokenizer_sha256']}, but "
+            f"this one has {tokenizer_sha256}: its ids mean other pieces; use that one, and shards of it."
+        )
+    return folder, weights
 
 
 def export_transformers(folder: Path, target: Path, *, pad_id: int, bos_id: int, eos_id: int) -> None:

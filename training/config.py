@@ -4,13 +4,15 @@ What cannot be known before the ranks are counted (whether they divide the globa
 everything else is refused here, before any process starts.
 """
 
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, asdict, fields
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from training.architecture import ModelConfig
 from training.objectives import Denoising, Masking, UniLM
+from training.presets import preset
+from training.stream_config import Replay, check_annealing, check_replay
 
 # Defaults of the model's shape are those of ModelConfig; here are only their bounds and descriptions.
 _SHAPE: Final[dict[str, Any]] = {
@@ -25,8 +27,11 @@ class StrictConfig(BaseModel):
 
 
 class ModelSettings(StrictConfig):
-    """Shape of the model; see `architecture.ModelConfig`."""
+    """Shape of the model; see `architecture.ModelConfig`. With a preset, what is not said is as there."""
 
+    preset: str | None = Field(
+        default=None, description="name of a preset (presets.py); null: a shape of one's own"
+    )
     vocab_size: int = Field(ge=1, description="rows of the embedding; at least the pieces of the tokeniser")
     hidden_size: int = Field(ge=1, description="width of the residual stream")
     intermediate_size: int = Field(ge=1, description="width inside a feed-forward layer, after the gate")
@@ -61,6 +66,12 @@ class ModelSettings(StrictConfig):
         default=_SHAPE["expert_every"], ge=1, description="every so many blocks have experts"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:  # noqa: ANN401 (whatever stands in the file)
+        name = values.get("preset") if isinstance(values, dict) else None
+        return values if name is None else {**asdict(preset(str(name)).config), **values}
+
     @model_validator(mode="after")
     def _has_a_shape(self) -> Self:
         self.architecture()
@@ -68,7 +79,7 @@ class ModelSettings(StrictConfig):
 
     def architecture(self) -> ModelConfig:
         """The same, as the model takes it."""
-        return ModelConfig(**self.model_dump())
+        return ModelConfig(**self.model_dump(exclude={"preset"}))
 
 
 class MaskedObjective(StrictConfig):
@@ -234,17 +245,40 @@ class DataSettings(StrictConfig):
 
     shards: str = Field(description="folder with manifest.json: a path, or a URL that fsspec reads")
     tokenizer: str = Field(description="the SentencePiece model that the shards were written with")
-    seq_len: int = Field(default=512, ge=2, description="tokens of a packed sequence")
+    mode: Literal["packed", "bucketed"] = Field(
+        default="packed",
+        description="packed: documents end to end, cut into sequences; bucketed: whole documents of like lengths",
+    )
+    seq_len: int = Field(
+        default=512, ge=2, description="tokens of a packed sequence; of the longest document, bucketed"
+    )
     alpha: float | None = Field(
         default=None, ge=0, le=1, description="share of a locale ∝ tokens ** alpha; null: the manifest's plan"
     )
+    alpha_end: float | None = Field(
+        default=None, ge=0, le=1, description="alpha goes here, in a straight line, and stays; null: constant"
+    )
+    anneal_tokens: int | None = Field(default=None, ge=1, description="tokens of training on the way there")
+    replay: tuple[Replay, ...] = Field(
+        default=(), description="other shards that are mixed in, as those of an earlier stage"
+    )
     num_workers: int = Field(default=0, ge=0, description="processes per rank that read ahead")
+
+    @model_validator(mode="after")
+    def _mixture_fits(self) -> Self:
+        check_annealing(self.alpha, self.alpha_end, self.anneal_tokens)
+        check_replay(self.replay)
+        return self
 
 
 class PretrainConfig(StrictConfig):
     """All settings of a pretraining."""
 
     run_dir: str = Field(description="folder of checkpoints and metrics")
+    start_from: str | None = Field(
+        default=None,
+        description="first weights: those of a checkpoint, or of the newest of a run folder; null: drawn by chance",
+    )
     data: DataSettings = Field(description="what is read")
     model: ModelSettings = Field(description="what is trained")
     objective: Annotated[

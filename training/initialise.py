@@ -48,6 +48,25 @@ def initialise(
                 parameter.copy_(_values(name, tuple(parameter.shape), config, seed))
 
 
+def take_over(
+    model: nn.Module,
+    weights: Callable[[str], torch.Tensor],
+    *,
+    gather: Callable[[nn.Parameter], AbstractContextManager[object]] = lambda _: nullcontext(),
+) -> None:
+    """Set every parameter to the tensor of its name, in place; names and shapes must be the model's.
+
+    Args:
+        model: as in `initialise`.
+        weights: gives the tensor of a name.
+        gather: as in `initialise`.
+    """
+    for name, parameter in model.named_parameters():
+        with gather(parameter), torch.no_grad():
+            if parameter.numel():
+                parameter.copy_(weights(name))
+
+
 def standard_deviation(name: str, config: ModelConfig) -> float:
     """Standard deviation of the first weights of the matrix with this name."""
     if not name.endswith(".out.weight"):

@@ -7,10 +7,38 @@ from typing import Any, Protocol
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from training.config import PretrainConfig
 from training.stream import StreamState, TokenStream
-from training.stream_config import StreamConfig
+from training.stream_config import WINDOW_DOCUMENTS, StreamConfig
+from training.vocabulary import Vocabulary
 
 RankBatch = Mapping[str, Tensor]
+
+
+def stream_config(config: PretrainConfig, vocabulary: Vocabulary) -> StreamConfig:
+    """What a training reads, and how.
+
+    Raises:
+        ValueError: the batch does not fit the mode.
+    """
+    data, micro_batches = config.data, config.global_batch_tokens // config.micro_batch_tokens
+    return StreamConfig(
+        shards=data.shards,
+        replay=data.replay,
+        mode=data.mode,
+        seq_len=data.seq_len,
+        batch_sequences=config.global_batch_tokens // data.seq_len,
+        batch_tokens=config.global_batch_tokens,
+        # So that whatever number of ranks divides the micro-batches also divides the rows.
+        batch_multiple=micro_batches,
+        window_documents=-(-WINDOW_DOCUMENTS // micro_batches) * micro_batches,
+        end_id=vocabulary.eos_id,
+        pad_id=vocabulary.pad_id,
+        seed=config.seed,
+        alpha=data.alpha,
+        alpha_end=data.alpha_end,
+        anneal_tokens=data.anneal_tokens,
+    )
 
 
 class Source(Protocol):

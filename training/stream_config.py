@@ -1,9 +1,11 @@
 """Validated settings of the stream of training data. All its defaults live here and nowhere else."""
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WINDOW_DOCUMENTS: Final = 8_192
 
 
 class Replay(BaseModel):
@@ -57,7 +59,7 @@ class StreamConfig(BaseModel):
         description="bucketed: rows of a global batch are a multiple of this; so is what world sizes must divide",
     )
     window_documents: int = Field(
-        default=8_192, ge=1, description="bucketed: documents that are sorted by length together"
+        default=WINDOW_DOCUMENTS, ge=1, description="bucketed: documents that are sorted by length together"
     )
     begin_id: int | None = Field(default=None, ge=0, description="id before every document; null: none")
     end_id: int | None = Field(default=None, ge=0, description="id after every document; null: none")
@@ -88,10 +90,7 @@ class StreamConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.alpha_end is None) != (self.anneal_tokens is None):
-            raise ValueError("alpha_end and anneal_tokens go together; set both or none")
-        if self.alpha_end is not None and self.alpha is None:
-            raise ValueError("alpha_end needs alpha, where it begins")
+        check_annealing(self.alpha, self.alpha_end, self.anneal_tokens)
         check_replay(self.replay)
         if self.mode == "bucketed" and self.seq_len * self.batch_multiple > self.batch_tokens:
             raise ValueError(
@@ -117,6 +116,18 @@ class StreamConfig(BaseModel):
         settings = self.model_dump(exclude=free)
         settings["replay"] = [part.model_dump(exclude={"shards"}) for part in self.replay]
         return settings
+
+
+def check_annealing(alpha: float | None, alpha_end: float | None, anneal_tokens: int | None) -> None:
+    """Refuse a way of alpha without beginning, end or length.
+
+    Raises:
+        ValueError: says which is missing.
+    """
+    if (alpha_end is None) != (anneal_tokens is None):
+        raise ValueError("alpha_end and anneal_tokens go together; set both or none")
+    if alpha_end is not None and alpha is None:
+        raise ValueError("alpha_end needs alpha, where it begins")
 
 
 def check_replay(replay: Sequence[Replay]) -> None:

@@ -16,7 +16,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -28,9 +28,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from training import deepspeed as ds
-from training.checkpoint import Checkpoints, Resumed
+from training.checkpoint import Checkpoints, Resumed, Weights, first_weights
 from training.config import PretrainConfig, SpikeSettings
-from training.initialise import initialise
+from training.initialise import initialise, take_over
 from training.metrics import MetricsWriter, ProgressLine, model_flops, peak_tflops
 from training.micro_batches import MicroBatch, micro_batches
 from training.model import build
@@ -176,11 +176,16 @@ class Trainer:
             keep_last=config.checkpoints.keep_last,
             model=self.shape,
             manifest_sha256=source.manifest_sha256,
+            tokenizer_sha256=vocabulary.sha256,
             zero_stage=config.zero.stage,
         )
         self.state = State()
         saved = self.checkpoints.latest()
-        self.engine = self._engine(universal=saved is not None and saved.world_size != self.world_size)
+        started_from, weights = None, None
+        if saved is None and config.start_from is not None:
+            started_from, weights = first_weights(config.start_from, self.shape, vocabulary.sha256)
+        universal = saved is not None and saved.world_size != self.world_size
+        self.engine = self._engine(universal=universal, weights=weights)
         self.device: torch.device = torch.device(self.engine.device)
         self._positions: list[int] = []  # `next_sample` of the batches since the start or the last rewind
         self._counted_at_s = time.perf_counter()
@@ -191,7 +196,8 @@ class Trainer:
         self._progress = ProgressLine(config.steps)
         if saved is not None:
             self._go_back(saved)
-        self._record("start", self._versions())
+        started = {} if started_from is None else {"started_from": str(started_from.resolve())}
+        self._record("start", {**self._versions(), **started})
 
     def train(self) -> State:
         """Train to the last step, or until SIGTERM, and leave a checkpoint; the state then.
@@ -204,6 +210,8 @@ class Trainer:
         if self.checkpoints.latest() is None:
             # A spike may come early; and a disk that is full should be known of before the first hour.
             self._save()
+            if config.validation is not None and config.start_from is not None:
+                self._record("validation", {"loss_nats_by_locale": self.validate()})
         with stopping_on_sigterm() as is_asked_to_stop:
             batches = self.source.read(state.source) if state.step < config.steps else iter(())
             while state.step < config.steps:
@@ -417,8 +425,8 @@ class Trainer:
         folder = self.checkpoints.save(self.engine, self.state.step, asdict(self.state))
         self._record("checkpoint", {"folder": str(folder)})
 
-    def _engine(self, *, universal: bool) -> Any:  # noqa: ANN401 (DeepSpeed has no types)
-        """The model with its optimiser, spread over the ranks as the ZeRO stage says."""
+    def _engine(self, *, universal: bool, weights: Weights | None) -> Any:  # noqa: ANN401 (DeepSpeed has no types)
+        """The model with its optimiser, spread over the ranks as the ZeRO stage says; first weights given or drawn."""
         import deepspeed
 
         config = self.config
@@ -428,15 +436,14 @@ class Trainer:
         # At stage 3 no rank ever holds the whole model.
         with deepspeed.zero.Init(config_dict_or_path=settings, enabled=is_spread):
             model = build(self.shape, checkpoint_activations=config.checkpoint_activations)
-        if is_spread:
-            initialise(
-                model,
-                self.shape,
-                seed=config.seed,
-                gather=lambda parameter: deepspeed.zero.GatheredParameters(parameter, modifier_rank=0),
-            )
+
+        def gather(parameter: nn.Parameter) -> AbstractContextManager[object]:
+            return deepspeed.zero.GatheredParameters(parameter, modifier_rank=0, enabled=is_spread)  # type: ignore[no-any-return]
+
+        if weights is None:
+            initialise(model, self.shape, seed=config.seed, gather=gather)
         else:
-            initialise(model, self.shape, seed=config.seed)
+            take_over(model, weights, gather=gather)
         if config.compile:
             for name, module in model.named_modules():
                 if name.endswith(".feed_forward"):

@@ -3,7 +3,8 @@
 Shape suffix: V = pieces.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -32,6 +33,7 @@ class Vocabulary:
         causal_id: begins an input whose continuation is asked for: the last sentinel, which stands for no span.
         is_special_V: pieces that no text contains; they are never masked, and never put in by chance.
         is_word_start_V: ordinary pieces that begin with a space.
+        sha256: hex SHA-256 of the model file; empty if it was never one.
     """
 
     pad_id: int
@@ -41,6 +43,7 @@ class Vocabulary:
     causal_id: int
     is_special_V: npt.NDArray[np.bool_]
     is_word_start_V: npt.NDArray[np.bool_]
+    sha256: str = ""
 
     @property
     def ordinary_ids(self) -> npt.NDArray[np.int64]:
@@ -55,8 +58,10 @@ class Vocabulary:
             OSError: the file cannot be read.
             VocabularyError: it is no SentencePiece model, or has no mask or fewer than two sentinels.
         """
+        data = Path(path).read_bytes()
         try:
-            return cls.of(sentencepiece.SentencePieceProcessor(model_proto=Path(path).read_bytes()))
+            loaded = cls.of(sentencepiece.SentencePieceProcessor(model_proto=data))
+            return replace(loaded, sha256=hashlib.sha256(data).hexdigest())
         except RuntimeError as error:
             raise VocabularyError(f"{path} is not a SentencePiece model.") from error
 
