@@ -4,16 +4,20 @@
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from memory_source import vocabulary
 from pydantic import ValidationError
 
 from jobs.config import load_config
 from training.config import PretrainConfig, ScheduleSettings
 from training.deepspeed import WorldSizeError, accumulation_steps, settings
+from training.presets import preset
 from training.schedule import learning_rate_share
+from training.source import stream_config
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
@@ -59,9 +63,52 @@ def test_fp32_leaves_bf16_out_and_a_universal_checkpoint_is_asked_for() -> None:
     assert values["checkpoint"] == {"load_universal": True}
 
 
+def test_a_preset_is_a_shape_of_which_parts_may_be_said_otherwise() -> None:
+    model = config(model={"preset": "student-17m", "vocab_size": 8064}).model
+
+    assert model.architecture() == replace(preset("student-17m").config, vocab_size=8064)
+    # What is written down for a run reads as the same settings.
+    assert config(model=model.model_dump(mode="json")).model == model
+
+
+def test_what_a_stream_is_asked_for_follows_from_the_settings() -> None:
+    chosen = config(
+        data={
+            **DATA,
+            "mode": "bucketed",
+            "seq_len": 64,
+            "replay": [{"name": "web", "shards": "w", "share": 0.2}],
+        },
+        global_batch_tokens=12_288,
+        micro_batch_tokens=4_096,
+        seed=3,
+    )
+
+    stream = stream_config(chosen, vocabulary())
+
+    assert (stream.mode, stream.seq_len, stream.batch_tokens, stream.batch_multiple) == (
+        "bucketed",
+        64,
+        12_288,
+        3,
+    )
+    assert stream.window_documents == 8_193  # a multiple of 3
+    assert (stream.end_id, stream.pad_id, stream.seed) == (2, 0, 3)
+    assert stream.replay[0].share == 0.2
+    assert stream_config(config(), vocabulary()).batch_sequences == 256
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"model": {"preset": "3b"}}, "there is no preset '3b'; choose one of tiny"),
+        ({"model": {"preset": "1b", "num_heads": 3}}, "must be an even multiple of num_heads 3"),
+        ({"data": {**DATA, "alpha_end": 0.5}}, "alpha_end and anneal_tokens go together"),
+        ({"data": {**DATA, "alpha_end": 0.5, "anneal_tokens": 9}}, "alpha_end needs alpha"),
+        (
+            {"data": {**DATA, "replay": [{"name": n, "shards": "s", "share": 0.5} for n in "ab"]}},
+            "the shares of replay come to 1",
+        ),
         ({"zero": {"stage": 0}}, "stage 0 takes a first step that is too small in bf16"),
         ({"zero": {"stage": 4}}, "less than or equal to 3"),
         ({"zero": {"stage": 2, **NVME}}, "nvme works on the shards of stage 3"),

@@ -1,5 +1,6 @@
 """`jobs.pretrain` on shards: it trains, goes on, and says in one sentence what does not fit."""
 
+import base64
 import hashlib
 import io
 import json
@@ -8,10 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet.encryption as pe
 import pytest
 import sentencepiece
 import yaml
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from shard_maker import plan_of, write_locale, write_manifest
+
+from training.keys import EnvironmentKms
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,9 +68,16 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pretrain(corpus: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def pretrain(corpus: Path, *options: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the job in a process of its own, alone."""
-    command = [sys.executable, "-m", "jobs.pretrain", "--config", str(corpus / "config.yaml"), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "jobs.pretrain",
+        "--config",
+        str(config or corpus / "config.yaml"),
+        *options,
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -115,3 +127,110 @@ def test_a_dry_run_prints_the_settings_and_makes_nothing(corpus: Path) -> None:
 
     assert yaml.safe_load(answer.stdout)["zero"]["stage"] == 1
     assert not (corpus / "dry").exists()
+
+
+KEY_ID = "PRETRAIN_TEST_KEY"
+KEY = base64.b64encode(b"p" * 32).decode()
+
+
+class _Wrapping(EnvironmentKms):
+    """Wraps a key as the data pipeline's documentation says."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> str:
+        nonce = b"n" * 12
+        sealed = AESGCM(base64.b64decode(KEY)).encrypt(nonce, key_bytes, master_key_identifier.encode())
+        return base64.b64encode(nonce + sealed).decode()
+
+
+@pytest.fixture(scope="module")
+def second(corpus: Path) -> Path:
+    """Encrypted utterances, and the settings of a second stage on them: whole ones, with a share of the first's."""
+    folder = corpus / "utterances"
+    properties = pe.CryptoFactory(lambda _: _Wrapping()).file_encryption_properties(
+        pe.KmsConnectionConfig(kms_instance_id="env"),
+        pe.EncryptionConfiguration(footer_key=KEY_ID, uniform_encryption=True, data_key_length_bits=256),
+    )
+    first = json.loads((corpus / "shards/manifest.json").read_text())
+    said = [[7 + (row * 3 + place) % 18 for place in range(3 + row % 5)] for row in range(60)]
+    weights = [1 + row % 4 for row in range(60)]
+    files = [
+        entry
+        for split in ("train", "validation")
+        for entry in write_locale(
+            folder, "de-DE", [said], split=split, weights=weights, encryption_properties=properties
+        )
+    ]
+    told = {"format": "parquet modular encryption", "kms": "env", "key_id": KEY_ID}
+    write_manifest(
+        folder,
+        files,
+        plan_of({"de-DE": 1.0}, {"de-DE": sum(map(len, said))}),
+        encryption=told,
+        tokenizer_sha256=first["tokenizer_sha256"],
+        vocab_size=first["vocab_size"],
+    )
+    config = yaml.safe_load((corpus / "config.yaml").read_text())
+    config |= {"run_dir": str(corpus / "second"), "start_from": str(corpus / "run"), "steps": 3}
+    config["data"] |= {
+        "shards": str(folder),
+        "mode": "bucketed",
+        "replay": [{"name": "web", "shards": str(corpus / "shards"), "share": 0.25}],
+    }
+    path = corpus / "second.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return path
+
+
+def test_a_second_stage_goes_on_with_encrypted_utterances_and_some_of_the_first(
+    corpus: Path, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pretrain(corpus).returncode == 0
+    refused = pretrain(corpus, config=second)
+    monkeypatch.setenv(KEY_ID, KEY)
+    answer = pretrain(corpus, config=second)
+
+    assert refused.returncode == 2
+    assert (
+        f"encrypted with the key {KEY_ID}, but the environment variable {KEY_ID} is not set" in refused.stderr
+    )
+    assert answer.returncode == 0, answer.stderr
+    told = [json.loads(line) for line in (corpus / "second/metrics.jsonl").read_text().splitlines()]
+    validations = [line for line in told if line["event"] == "validation"]
+    assert [line["step"] for line in validations] == [0, 3]
+    assert sorted(validations[0]["loss_nats_by_locale"]) == ["de-DE", "web/de", "web/en"]
+    assert sum(1 for line in told if line["event"] == "step") == 3
+
+
+def test_before_its_first_step_a_second_stage_knows_what_the_first_had_learned(
+    corpus: Path, second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_ID, KEY)
+    assert pretrain(corpus).returncode == 0
+    options = ("--set", "data.mode=packed", "--set", f"run_dir={corpus / 'packed'}")
+    answer = pretrain(corpus, *options, config=second)
+
+    assert answer.returncode == 0, answer.stderr
+    # The same text under the same masks, in sequences of the same length.
+    ended, begun = (
+        next(
+            line["loss_nats_by_locale"]
+            for line in map(json.loads, (corpus / run / "metrics.jsonl").read_text().splitlines())
+            if line["event"] == "validation"
+        )
+        for run in ("run", "packed")
+    )
+    assert {name: begun[f"web/{name}"] for name in ("de", "en")} == pytest.approx(ended, abs=1e-6)
+
+
+def test_first_weights_of_another_shape_are_told_in_one_sentence(corpus: Path) -> None:
+    assert pretrain(corpus).returncode == 0
+
+    answer = pretrain(
+        corpus,
+        *("--set", f"start_from={corpus / 'run'}", "--set", "model.num_layers=2"),
+        *("--set", f"run_dir={corpus / 'deeper'}"),
+    )
+
+    assert answer.returncode == 2
+    assert "of a model of another shape: num_layers 1, not 2; set model to its shape." in answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -15,7 +15,7 @@ from memory_source import settings as small
 from safetensors.torch import load_file
 from torch.nn.utils import clip_grad_norm_
 
-from training.checkpoint import CheckpointError, Checkpoints, export_transformers
+from training.checkpoint import CheckpointError, Checkpoints, export_transformers, first_weights
 from training.config import SpikeSettings
 from training.initialise import initialise
 from training.micro_batches import micro_batches
@@ -44,7 +44,7 @@ def succeeded(answer: subprocess.CompletedProcess[str]) -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of all runs: most in one launch, those that are killed and that go on in three more."""
     folder = tmp_path_factory.mktemp("runs")
-    succeeded(launch(folder, "plain", "first", "nan", "spike", "stop", "no_space"))
+    succeeded(launch(folder, "plain", "second", "first", "nan", "spike", "stop", "no_space"))
     assert launch(folder, "killed").returncode != 0
     succeeded(launch(folder, "after_kill"))
     succeeded(launch(folder, "go_on", "overfit", "variants", ranks=1))
@@ -98,6 +98,59 @@ def test_the_first_update_is_that_of_torch_adamw_on_the_whole_batch(runs: Path) 
     assert updated.keys() == dict(model.named_parameters()).keys()
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(updated[name], parameter.detach(), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_a_second_stage_begins_with_the_weights_of_the_first(runs: Path, stage: int) -> None:
+    ended = weights(runs / "stage-2", 10)
+    model = build(small("nowhere").model.architecture())
+    model.load_state_dict(ended)
+    nats = {"de": 0.0, "en": 0.0}
+    targets = {"de": 0, "en": 0}
+    for locale, batch in MemorySource(0, 1).validation(2):
+        (whole,) = micro_batches(batch, 1, small("nowhere").objective, vocabulary(), seed=0)
+        nats[locale] += model(*whole.arguments).nats.item() * whole.num_targets
+        targets[locale] += whole.num_targets
+
+    begun = runs / f"second-{stage}"
+
+    for name, tensor in weights(begun, 0).items():
+        assert torch.equal(tensor, ended[name])
+    told = lines(begun, "validation")
+    assert [line["step"] for line in told] == [0, 2]
+    expected = {locale: nats[locale] / targets[locale] for locale in nats}
+    assert told[0]["loss_nats_by_locale"] == pytest.approx(expected, abs=1e-5)
+    (start,) = lines(begun, "start")
+    assert start["started_from"] == str(runs / "stage-2" / "checkpoints" / "step-00000010")
+    assert set(losses(begun)) == {1, 2}
+
+
+def test_first_weights_may_be_of_a_run_or_of_one_of_its_checkpoints(runs: Path) -> None:
+    shape = small("nowhere").model.architecture()
+    run = runs / "stage-1"
+
+    newest, read = first_weights(str(run), replace(shape, max_positions=1024), "")
+    older, _ = first_weights(str(run / "checkpoints" / "step-00000005"), shape, "")
+
+    assert (newest.name, older.name) == ("step-00000010", "step-00000005")
+    assert torch.equal(read("head.bias"), weights(run, 10)["head.bias"])
+
+
+@pytest.mark.parametrize(
+    ("place", "layers", "tokenizer", "sentence"),
+    [
+        ("nothing", 2, "", "nothing is neither a checkpoint nor a run with one"),
+        ("stage-1", 3, "", "of a model of another shape: num_layers 2, not 3; set model to its shape"),
+        ("stage-1", 2, "5e1f", "with a tokeniser whose SHA-256 is , but this one has 5e1f"),
+    ],
+)
+def test_first_weights_that_do_not_fit_are_refused(
+    runs: Path, place: str, layers: int, tokenizer: str, sentence: str
+) -> None:
+    shape = replace(small("nowhere").model.architecture(), num_layers=layers)
+
+    with pytest.raises(CheckpointError, match=sentence):
+        first_weights(str(runs / place), shape, tokenizer)
 
 
 def test_after_kill_9_a_training_ends_in_the_same_bits(runs: Path) -> None:
@@ -238,6 +291,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(runs: Path, change: dict[str,
     fitting = {
         "model": small("nowhere").model.architecture(),
         "manifest_sha256": "0" * 64,
+        "tokenizer_sha256": "",
         "zero_stage": 1,
     }
     assert Checkpoints(runs / "stage-1", keep_last=3, **fitting).latest() is not None
@@ -251,8 +305,10 @@ def test_a_pointer_to_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "latest").write_text("step-00000007\n")
     shape = small("nowhere").model.architecture()
 
+    fitting: dict[str, Any] = {"manifest_sha256": "0" * 64, "tokenizer_sha256": "", "zero_stage": 1}
+
     with pytest.raises(CheckpointError, match="names step-00000007, which cannot be read"):
-        Checkpoints(tmp_path, keep_last=3, model=shape, manifest_sha256="0" * 64, zero_stage=1).latest()
+        Checkpoints(tmp_path, keep_last=3, model=shape, **fitting).latest()
 
 
 def test_only_the_last_checkpoints_stay_and_the_pointer_names_the_newest(runs: Path) -> None:

@@ -73,6 +73,19 @@ def plain(folder: Path) -> None:
         trained(folder, f"stage-{stage}", zero={"stage": stage}, checkpoints={"every_steps": 5}).train()
 
 
+def second(folder: Path) -> None:
+    """A second stage, from the weights that the first ended with."""
+    for stage in (1, 3):
+        trained(
+            folder,
+            f"second-{stage}",
+            start_from=str(folder / "stage-2"),
+            zero={"stage": stage},
+            steps=2,
+            validation={"every_steps": 2, "batches_per_locale": 2},
+        ).train()
+
+
 def first(folder: Path) -> None:
     trained(folder, "first", steps=1, schedule={"kind": "constant"}).train()
 
