@@ -16,6 +16,7 @@ from training.manifest import StreamError
 
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D, section 5.2.1.1
 _KEY_BYTES: Final = (16, 24, 32)
+_AWS_CONTEXT: Final = {"magister": "parquet"}  # what the data pipeline wraps keys with
 
 KmsClientFactory = Callable[[], pe.KmsClient]
 
@@ -77,7 +78,52 @@ def _master_key(name: str) -> bytes:
     return key
 
 
-CLIENTS: Final[dict[str, KmsClientFactory]] = {"env": EnvironmentKms}
+class AwsKms(pe.KmsClient):  # type: ignore[misc]
+    """Master keys in AWS KMS, by key id, alias or ARN. Unwraps only.
+
+    Credentials, region and endpoint come from where every AWS tool has them; an ARN's region goes first.
+    """
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> str:
+        """Refuses: nothing is written here.
+
+        Raises:
+            StreamError: always.
+        """
+        raise StreamError("training only reads encrypted shards; it wraps no key.")
+
+    def unwrap_key(self, wrapped_key: str | bytes, master_key_identifier: str) -> bytes:
+        """The key in `wrapped_key`.
+
+        Raises:
+            StreamError: AWS cannot be reached or refuses, or its library is not there.
+        """
+        try:
+            import botocore.exceptions as refusals
+            import botocore.session
+        except ImportError as error:
+            raise StreamError(
+                "shards whose keys AWS KMS keeps need the package botocore: pip install botocore"
+            ) from error
+        arn = master_key_identifier.split(":")
+        region = arn[3] if arn[0] == "arn" and len(arn) > 3 else None
+        try:
+            client = botocore.session.get_session().create_client("kms", region_name=region)
+            answer = client.decrypt(
+                KeyId=master_key_identifier,
+                CiphertextBlob=base64.b64decode(wrapped_key),
+                EncryptionContext=_AWS_CONTEXT,
+            )
+        except (refusals.BotoCoreError, refusals.ClientError) as error:
+            told = " ".join(str(error).split())
+            raise StreamError(
+                f"AWS KMS did not unwrap a key with {master_key_identifier} ({told}); check its region, and that your "
+                "credentials may use it."
+            ) from error
+        return bytes(answer["Plaintext"])
+
+
+CLIENTS: Final[dict[str, KmsClientFactory]] = {"env": EnvironmentKms, "aws": AwsKms}
 
 
 class Decryption:

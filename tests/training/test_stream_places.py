@@ -10,6 +10,7 @@ from typing import Any
 import fsspec
 import pyarrow.parquet.encryption as pe
 import pytest
+from loopback_stores import aws_kms, s3_store
 from shard_maker import plan_of, write_corpus, write_locale, write_manifest
 
 pytest.importorskip("torch", reason="the extra `training` is not installed")
@@ -62,6 +63,36 @@ def test_a_store_without_manifest(memory_store: str) -> None:
         batches("memory://other")
 
 
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that nobody checks, and no look for others."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_s3_gives_the_batches_of_the_same_files_on_disk(
+    tmp_path: Path, aws: None, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3fs = pytest.importorskip("s3fs", reason="the extra `stores` is not installed")
+    s3fs.S3FileSystem.clear_instance_cache()  # one of another test knows another address
+    write_corpus(tmp_path, {"de-DE": [[9] * 9, [6] * 7], "fr-FR": [[5] * 7]})
+    expected = batches(str(tmp_path))
+
+    with s3_store(tmp_path) as (address, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        assert batches("s3://bucket", workers) == expected
+        (tmp_path / "locale=fr-FR/split=train/part-00000.parquet").unlink()
+        fsspec.filesystem("s3").invalidate_cache()
+        with pytest.raises(StreamError, match=r"s3://bucket/locale=fr-FR/.*part-00000.parquet is missing"):
+            batches("s3://bucket")
+
+    assert any(line.startswith("GET bytes=") for line in asked)  # parts of files, not whole ones
+
+
 class _Wrapping(EnvironmentKms):
     """Wraps a key as the data pipeline's documentation says."""
 
@@ -74,18 +105,48 @@ class _Wrapping(EnvironmentKms):
         ).decode()
 
 
+class _WrappingAws(EnvironmentKms):
+    """Wraps as the service of the tests does."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> str:
+        return base64.b64encode(master_key_identifier.encode() + b"\0" + key_bytes[::-1]).decode()
+
+
+def test_keys_that_aws_keeps_are_unwrapped_there(
+    tmp_path: Path, aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("botocore", reason="the extra `kms` is not installed")
+    write_encrypted(tmp_path, _WrappingAws, "aws", "arn:aws:kms:eu-west-1:111122223333:key/said")
+
+    with aws_kms() as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", address)
+        tokens = [token for batch in batches(str(tmp_path)) for row in batch for token in row]
+    with pytest.raises(
+        StreamError, match=r"AWS KMS did not unwrap a key with arn:aws:kms:eu-west-1.*check"
+    ) as raised:
+        batches(str(tmp_path))
+
+    assert sorted(tokens[:63]) == [number for number in range(1, 10) for _ in range(7)]
+    assert "\n" not in str(raised.value)
+
+
+def write_encrypted(folder: Path, client: type[pe.KmsClient], kms: str, key_id: str) -> None:
+    """Nine documents of seven tokens, each the document's number."""
+    properties = pe.CryptoFactory(lambda _: client()).file_encryption_properties(
+        pe.KmsConnectionConfig(kms_instance_id=kms),
+        pe.EncryptionConfiguration(footer_key=key_id, uniform_encryption=True, data_key_length_bits=256),
+    )
+    documents = [[number] * 7 for number in range(1, 10)]
+    entries = write_locale(folder, "de-DE", [documents], encryption_properties=properties)
+    encryption = {"format": "parquet modular encryption", "kms": kms, "key_id": key_id}
+    write_manifest(folder, entries, plan_of({"de-DE": 1.0}, {"de-DE": 63}), encryption=encryption)
+
+
 @pytest.fixture
 def encrypted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pytest.importorskip("cryptography")
     monkeypatch.setenv(KEY_ID, KEY)
-    properties = pe.CryptoFactory(lambda _: _Wrapping()).file_encryption_properties(
-        pe.KmsConnectionConfig(kms_instance_id="env"),
-        pe.EncryptionConfiguration(footer_key=KEY_ID, uniform_encryption=True, data_key_length_bits=256),
-    )
-    documents = [[number] * 7 for number in range(1, 10)]
-    entries = write_locale(tmp_path, "de-DE", [documents], encryption_properties=properties)
-    encryption = {"format": "parquet modular encryption", "kms": "env", "key_id": KEY_ID}
-    write_manifest(tmp_path, entries, plan_of({"de-DE": 1.0}, {"de-DE": 63}), encryption=encryption)
+    write_encrypted(tmp_path, _Wrapping, "env", KEY_ID)
     return tmp_path
 
 
