@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _train(config: PretrainConfig) -> None:
+    from training.layout import Layout
     from training.source import StreamSource
     from training.stream_config import StreamConfig
     from training.trainer import Trainer, start_ranks
@@ -55,7 +56,10 @@ def _train(config: PretrainConfig) -> None:
         seed=config.seed,
         alpha=config.data.alpha,
     )
-    source = StreamSource(stream, rank=rank, world_size=world_size, num_workers=config.data.num_workers)
+    layout = Layout.of(config, rank=rank, world_size=world_size)
+    source = StreamSource(
+        stream, rank=layout.data_rank, world_size=layout.data_size, num_workers=config.data.num_workers
+    )
     _check_tokenizer(config, source)
     if rank == 0:
         folder = Path(config.run_dir)

@@ -30,14 +30,16 @@ def initialise(
     config: ModelConfig,
     *,
     seed: int,
+    own_name: Callable[[str], str] = str,
     gather: Callable[[nn.Parameter], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> None:
     """Set every parameter, in place.
 
     Args:
-        model: built by `model.build`; its parameters are on a device that holds values.
+        model: built by `model.build`, or what a rank has of it; its parameters are on a device that holds values.
         config: its configuration.
         seed: another seed, other weights.
+        own_name: from the names in `model` to those in the whole model.
         gather: makes a parameter whole while its context lasts, and spreads what was written; for ZeRO stage 3,
             `lambda parameter: deepspeed.zero.GatheredParameters(parameter, modifier_rank=0)`.
     """
@@ -45,7 +47,7 @@ def initialise(
         with gather(parameter), torch.no_grad():
             # A rank that is given only a stub of the parameter receives the values from the one that writes.
             if parameter.numel():
-                parameter.copy_(_values(name, tuple(parameter.shape), config, seed))
+                parameter.copy_(_values(own_name(name), tuple(parameter.shape), config, seed))
 
 
 def standard_deviation(name: str, config: ModelConfig) -> float:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from jobs.config import load_config
 from training.config import PretrainConfig, ScheduleSettings
-from training.deepspeed import WorldSizeError, accumulation_steps, settings
+from training.deepspeed import accumulation_steps, settings
+from training.layout import WorldSizeError
 from training.schedule import learning_rate_share
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +92,7 @@ def test_fp32_leaves_bf16_out_and_a_universal_checkpoint_is_asked_for() -> None:
         ({"schedule": {"kind": "wsd"}}, "decay_steps is the length of wsd's fall"),
         ({"schedule": {"kind": "linear", "decay_steps": 5}}, "decay_steps is the length of wsd's fall"),
         ({"schedule": {"warmup_steps": 101}}, "make 101 steps, more than the 100 of the training"),
-        ({"pipeline_stages": 2}, "Extra inputs are not permitted"),
+        ({"tensor_parallel": 2}, "Extra inputs are not permitted"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_reason(changes: dict[str, Any], sentence: str) -> None:

@@ -17,10 +17,12 @@ from torch.nn.utils import clip_grad_norm_
 
 from training.checkpoint import CheckpointError, Checkpoints, export_transformers
 from training.config import SpikeSettings
+from training.engine import parameter_groups
 from training.initialise import initialise
+from training.layout import Layout
 from training.micro_batches import micro_batches
 from training.model import build
-from training.trainer import is_spike, parameter_groups
+from training.trainer import is_spike
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -239,6 +241,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(runs: Path, change: dict[str,
         "model": small("nowhere").model.architecture(),
         "manifest_sha256": "0" * 64,
         "zero_stage": 1,
+        "layout": Layout(0, 2),
     }
     assert Checkpoints(runs / "stage-1", keep_last=3, **fitting).latest() is not None
 
@@ -252,7 +255,9 @@ def test_a_pointer_to_nothing_is_refused(tmp_path: Path) -> None:
     shape = small("nowhere").model.architecture()
 
     with pytest.raises(CheckpointError, match="names step-00000007, which cannot be read"):
-        Checkpoints(tmp_path, keep_last=3, model=shape, manifest_sha256="0" * 64, zero_stage=1).latest()
+        Checkpoints(
+            tmp_path, keep_last=3, model=shape, manifest_sha256="0" * 64, zero_stage=1, layout=Layout(0, 1)
+        ).latest()
 
 
 def test_only_the_last_checkpoints_stay_and_the_pointer_names_the_newest(runs: Path) -> None:
