@@ -351,8 +351,8 @@ class PretrainConfig(StrictConfig):
             return self
         if self.zero.stage > 1:
             raise ValueError(
-                f"pipeline_stages {stages} does not go with zero.stage {self.zero.stage}: from 2 on, gradients leave their "
-                "rank after every backward pass, and a pipeline keeps them to the end of a step; set zero.stage to 1"
+                f"pipeline_stages {stages} does not go with zero.stage {self.zero.stage}: from 2 on, gradients leave "
+                "their rank after every backward pass, and a pipeline keeps them to the end of a step; set it to 1"
             )
         if model.num_decoder_layers:
             raise ValueError(

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from memory_source import ROWS, MemorySource, settings, vocabulary
 
 from training.checkpoint import CheckpointError
+from training.layout import Layout
 from training.model import Losses
 from training.source import RankBatch
 from training.trainer import Trainer, TrainingError, start_ranks
@@ -33,7 +34,8 @@ class Without(MemorySource):
 def trained(folder: Path, name: str, *, source: type[MemorySource] = MemorySource, **changes: Any) -> Trainer:
     """A trainer whose model is about to be trained."""
     config = settings(str(folder / name), **changes)
-    return Trainer(config, source(dist.get_rank(), dist.get_world_size()), vocabulary())
+    layout = Layout.of(config, rank=dist.get_rank(), world_size=dist.get_world_size())
+    return Trainer(config, source(layout.data_rank, layout.data_size), vocabulary())
 
 
 def disturb(trainer: Trainer, change: Callable[[Losses], Losses]) -> None:
@@ -198,14 +200,15 @@ def overfit(folder: Path) -> None:
     ).train()
 
 
-def main() -> None:
+def main(functions: Mapping[str, Any]) -> None:
+    """Run those that the command line names."""
     folder = Path(sys.argv[1])
     start_ranks()
     for name in sys.argv[2:]:
-        globals()[name](folder)
+        functions[name](folder)
     dist.barrier()
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())
