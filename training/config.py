@@ -1,7 +1,7 @@
 """Validated settings of pretraining. All defaults live here and nowhere else.
 
-What cannot be known before the ranks are counted (whether they divide the global batch) is checked in `deepspeed.py`;
-everything else is refused here, before any process starts.
+What cannot be known before the ranks are counted (whether they divide batch and model) is checked in `deepspeed.py` and
+`layout.py`; everything else is refused here, before any process starts.
 """
 
 from dataclasses import MISSING, fields
