@@ -3,7 +3,6 @@
 python tests/training/divided_runs.py FOLDER NAME…
 """
 
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from memory_source import MemorySource, settings
-from trainer_runs import main, trained
+from trainer_runs import kill, main, one_spike, times, trained
 
 from training.trainer import Trainer
 
@@ -70,14 +69,14 @@ def stopped(folder: Path, name: str, **changes: Any) -> None:
     """A training that is stopped on the last rank in the middle of step 5, and gone on with."""
     trainer = uneven(folder, name, **changes)
     if dist.get_rank() == dist.get_world_size() - 1:
-
-        def stop(module: Any, *_: object) -> None:
-            if module.training and trainer.state.step == 4:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        trainer.engine.module.register_forward_hook(stop)
+        kill(trainer, signal.SIGTERM, at_step=5)
     trainer.train()
     uneven(folder, name, **changes).train()
+
+
+def spikes(folder: Path) -> None:
+    one_spike(folder / "spikes-experts", **expert_settings("one"), expert_parallel=2)
+    one_spike(folder / "spikes-pipeline", model=SHAPE, pipeline_stages=2)
 
 
 def bad_steps(folder: Path) -> None:
@@ -86,20 +85,16 @@ def bad_steps(folder: Path) -> None:
         for rank, where in enumerate(("gradient", "loss")):
             name = f"bad-{where}-{precision}"
             trainer = uneven(folder, name, model=SHAPE, pipeline_stages=2, precision=precision, steps=5)
-            module = trainer.engine.module
-            if dist.get_rank() == rank and where == "loss":
-                module.register_forward_hook(lambda _module, _inputs, loss, own=trainer: loss * spoilt(own))
+            if where == "loss":
+                times(trainer, float("nan"), at_step=3, rank=rank)
             elif dist.get_rank() == rank:
-                spoil_gradient(trainer, next(module.parameters()))
+                spoil_gradient(trainer, next(trainer.engine.module.parameters()))
             tell(folder, name, trainer)
 
 
-def spoilt(trainer: Trainer) -> float:
-    return float("nan") if trainer.state.step == 2 else 1.0
-
-
 def spoil_gradient(trainer: Trainer, parameter: torch.nn.Parameter) -> None:
-    parameter.register_hook(lambda gradient: gradient * spoilt(trainer))
+    """Make the gradient of a parameter at step 3 not a number."""
+    parameter.register_hook(lambda gradient: gradient * (float("nan") if trainer.state.step == 2 else 1.0))
 
 
 def tell(folder: Path, name: str, trainer: Trainer) -> None:

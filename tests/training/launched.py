@@ -37,7 +37,16 @@ def divided_runs(parent: Path) -> Path:
     folder = parent / "divided"
     folder.mkdir()
     # Pipelines last: DeepSpeed's globals remember the first one, and then take no other model.
-    names = ("whole", "experts", "stopped_experts", "bad_expert", "pipeline", "stopped_pipeline", "bad_steps")
+    names = (
+        "whole",
+        "experts",
+        "stopped_experts",
+        "bad_expert",
+        "spikes",
+        "pipeline",
+        "stopped_pipeline",
+        "bad_steps",
+    )
     succeeded(launch(folder, *names, program="divided_runs.py"))
     succeeded(launch(folder, "on_four_ranks", ranks=4, program="divided_runs.py"))
     return folder

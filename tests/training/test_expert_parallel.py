@@ -97,6 +97,15 @@ def test_a_gradient_that_is_not_finite_in_one_ranks_expert_is_left_out_on_all(ru
     assert all(value.isfinite().all() for value in weights(run, 5).values())
 
 
+def test_after_a_spike_a_training_of_divided_experts_is_what_it_is_without_that_data(runs: Path) -> None:
+    run = runs / "spikes-experts"
+
+    # Step 14 is the spike; the last checkpoint is of step 10, and one batch before the spike goes with it.
+    assert json.loads((run / "spike.json").read_text()) == [1, [[96, 112]], {"sample": 176}]
+    assert len(losses(run / "without")) == 20
+    assert losses(run / "spike") == losses(run / "without")
+
+
 @pytest.mark.parametrize(
     ("layout", "sentence"),
     [

@@ -118,6 +118,15 @@ def test_a_step_that_is_not_finite_on_one_stage_is_left_out_on_all_and_counted(
     assert all(value.isfinite().all() for value in weights(run, 5).values())
 
 
+def test_after_a_spike_a_pipeline_is_what_it_is_without_that_data(runs: Path) -> None:
+    run = runs / "spikes-pipeline"
+
+    # Step 14 is the spike; the last checkpoint is of step 10, and one batch before the spike goes with it.
+    assert json.loads((run / "spike.json").read_text()) == [1, [[96, 112]], {"sample": 176}]
+    assert len(losses(run / "without")) == 20
+    assert losses(run / "spike") == losses(run / "without")
+
+
 @pytest.mark.parametrize(
     ("layout", "sentence"),
     [

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from memory_source import ROWS, MemorySource, settings, vocabulary
 
@@ -38,13 +39,20 @@ def trained(folder: Path, name: str, *, source: type[MemorySource] = MemorySourc
     return Trainer(config, source(layout.data_rank, layout.data_size), vocabulary())
 
 
-def disturb(trainer: Trainer, change: Callable[[Losses], Losses]) -> None:
-    """Have the losses of every training pass changed."""
+def disturb(trainer: Trainer, change: Callable[[Any], Any]) -> None:
+    """Have what the model returns in every training pass changed."""
 
-    def hook(module: Any, inputs: Any, losses: Losses) -> Losses:
+    def hook(module: Any, inputs: Any, losses: Any) -> Any:
         return change(losses) if module.training else losses
 
     trainer.engine.module.register_forward_hook(hook)
+
+
+def scaled(output: Any, factor: float) -> Any:
+    """The losses of a whole model or of a last stage, multiplied; what another stage passes on, as it is."""
+    if isinstance(output, Losses):
+        return Losses(output.nats * factor, output.balance)
+    return output * factor if isinstance(output, torch.Tensor) else output
 
 
 def times(trainer: Trainer, factor: float, *, at_step: int, rank: int) -> None:
@@ -52,9 +60,7 @@ def times(trainer: Trainer, factor: float, *, at_step: int, rank: int) -> None:
     disturb(
         trainer,
         lambda losses: (
-            Losses(losses.nats * factor, losses.balance)
-            if (trainer.state.step, dist.get_rank()) == (at_step - 1, rank)
-            else losses
+            scaled(losses, factor) if (trainer.state.step, dist.get_rank()) == (at_step - 1, rank) else losses
         ),
     )
 
@@ -88,7 +94,7 @@ def nan(folder: Path) -> None:
             times(trainer, float("nan"), at_step=3, rank=1)
             trainer.train()
     trainer = trained(folder, "nan-always", max_skipped_in_a_row=2)
-    disturb(trainer, lambda losses: Losses(losses.nats * float("nan"), losses.balance))
+    disturb(trainer, lambda losses: scaled(losses, float("nan")))
     try:
         trainer.train()
     except TrainingError as error:
@@ -97,24 +103,19 @@ def nan(folder: Path) -> None:
 
 def spike(folder: Path) -> None:
     for stage in (2, 3):
-        one_spike(folder / f"spikes-{stage}", stage)
+        one_spike(folder / f"spikes-{stage}", zero={"stage": stage})
 
 
-def one_spike(folder: Path, stage: int) -> None:
+def one_spike(folder: Path, **changes: Any) -> None:
     folder.mkdir(exist_ok=True)
-    changes = {"steps": 20, "checkpoints": {"every_steps": 5}, "zero": {"stage": stage}}
     spikes = {"window_steps": 10, "min_rise_nats": 1.0, "skip_before_steps": 1}
-    trainer = trained(folder, "spike", **changes, spikes=spikes)
-    disturb(
-        trainer,
-        lambda losses: Losses(
-            losses.nats * (50 if trainer._positions[-1] == SPIKE_AT else 1), losses.balance
-        ),
-    )
+    changes = {"steps": 20, "checkpoints": {"every_steps": 5}, "spikes": spikes, **changes}
+    trainer = trained(folder, "spike", **changes)
+    disturb(trainer, lambda losses: scaled(losses, 50 if trainer._positions[-1] == SPIKE_AT else 1))
     state = trainer.train()
     if dist.get_rank() == 0:
         (folder / "spike.json").write_text(json.dumps([state.rewinds, state.skipped_samples, state.source]))
-    trained(folder, "without", source=Without, **changes, spikes=spikes).train()
+    trained(folder, "without", source=Without, **changes).train()
 
 
 def stop(folder: Path) -> None:
