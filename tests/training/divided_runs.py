@@ -14,7 +14,7 @@ from trainer_runs import kill, main, one_spike, times, trained
 
 from training.trainer import Trainer
 
-SHAPE = {**settings("nowhere").model.model_dump(), "num_layers": 3}
+SHAPE = {**settings("nowhere").model.model_dump(), "num_layers": 5}  # no multiple of the stages
 UNILM = {
     "model": SHAPE,
     "objective": {"kind": "unilm", "rate": 0.3},
@@ -135,6 +135,7 @@ def on_four_ranks(folder: Path) -> None:
     uneven(folder, "four-whole", **expert_settings("one")).train()
     uneven(folder, "four-experts", **expert_settings("one"), expert_parallel=2).train()
     uneven(folder, "four-pipeline", **UNILM, pipeline_stages=2).train()
+    uneven(folder, "four-stages", **UNILM, pipeline_stages=4).train()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from training.checkpoint import CheckpointError, Checkpoints
 from training.layout import Layout
 from training.model import build
 
-SAME = ["pipeline", "pipeline-activations", "pipeline-offload", "four-pipeline"]
+SAME = ["pipeline", "pipeline-activations", "pipeline-offload", "four-pipeline", "four-stages"]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_pipeline_has_the_losses_and_gradient_norms_of_a_whole_model(runs: Pat
 @pytest.mark.parametrize("name", SAME)
 def test_a_pipeline_counts_tokens_targets_and_operations_once(runs: Path, name: str) -> None:
     found, expected = (lines(runs / run, "step")[-1] for run in (name, "whole"))
-    ranks = {"four-pipeline": 4}.get(name, 2)
+    ranks = 4 if name.startswith("four") else 2
 
     assert (found["tokens"], found["num_targets"]) == (expected["tokens"], expected["num_targets"])
     assert found["model_tflops_per_device"] * found["step_s"] * ranks == pytest.approx(
