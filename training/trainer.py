@@ -6,7 +6,8 @@
         a spike: back to the last checkpoint, and around that data             <────┤
         otherwise: metrics, validation, checkpoint                             <────┘
 
-A step's loss is the mean over all targets of its global batch, however ranks and micro-batches divide it. Learning rate
+A step's loss is the mean over all targets of its global batch, however ranks and micro-batches divide it. How it passes
+through a model that is whole on every rank, or divided over them, is in `engine.py` and `pipeline.py`. Learning rate
 and masks are pure functions of step, sample and seed; what else a restart needs is in `State`.
 """
 
