@@ -1,4 +1,4 @@
-"""The experts of a layer on several ranks, by DeepSpeed's `MoE` (Rajbhandari et al. 2022, section 5.1).
+"""The experts of a layer on several ranks, by DeepSpeed's `MoE` (Rajbhandari et al. 2022).
 
 DeepSpeed sends the tokens to the ranks of their experts and back, and keeps gradients, norms and checkpoints of divided
 experts. Its own router is replaced by `Router`, which chooses as the plain layer does (`experts.route`): DeepSpeed's
