@@ -37,14 +37,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _train(config: PretrainConfig) -> None:
+    from training.layout import Layout
     from training.source import StreamSource, stream_config
     from training.trainer import Trainer, start_ranks
     from training.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(config.data.tokenizer)
     rank, world_size = start_ranks()
-    stream = stream_config(config, vocabulary)
-    source = StreamSource(stream, rank=rank, world_size=world_size, num_workers=config.data.num_workers)
+    layout = Layout.of(config, rank=rank, world_size=world_size)
+    source = StreamSource(
+        stream_config(config, vocabulary),
+        rank=layout.data_rank,
+        world_size=layout.data_size,
+        num_workers=config.data.num_workers,
+    )
     _check_tokenizer(config, source.tokenizer_sha256, vocabulary.sha256)
     if rank == 0:
         folder = Path(config.run_dir)

@@ -53,11 +53,13 @@ class Segments:
 
     Attributes:
         lengths: tokens of each segment.
+        prefixes: of these, the first ones that the whole segment sees.
         positions_T: place of each token in its segment, from 0, int64.
         calls: kernel calls that compute attention; where two give the same token, the later one counts.
     """
 
     lengths: tuple[int, ...]
+    prefixes: tuple[int, ...]
     positions_T: Tensor
     calls: tuple[Runs, ...]
 
@@ -82,7 +84,7 @@ class Segments:
             if not 0 <= prefix <= length:
                 raise ValueError(f"a prefix of {prefix} tokens does not fit a segment of {length}.")
         positions_T = torch.cat([torch.arange(length) for length in lengths])
-        return cls(lengths, positions_T, _calls(lengths, prefixes))
+        return cls(lengths, prefixes, positions_T, _calls(lengths, prefixes))
 
     @property
     def num_tokens(self) -> int:
@@ -92,7 +94,8 @@ class Segments:
     def to(self, device: torch.device | str) -> Self:
         """The same, on another device."""
         positions_T = self.positions_T.to(device, non_blocking=True)
-        return type(self)(self.lengths, positions_T, tuple(runs.to(device) for runs in self.calls))
+        calls = tuple(runs.to(device) for runs in self.calls)
+        return type(self)(self.lengths, self.prefixes, positions_T, calls)
 
 
 def _calls(lengths: tuple[int, ...], prefixes: tuple[int, ...]) -> tuple[Runs, ...]:

@@ -8,7 +8,7 @@
 
 A process that is killed leaves a folder that no pointer names; the next one removes it. On as many ranks as it was
 written by, a checkpoint goes on bit for bit. On another number, DeepSpeed's converter makes a universal checkpoint of
-it first, and sums are taken in another order.
+it first, and sums are taken in another order; it knows neither stages of a pipeline nor divided experts.
 
 All functions that take an engine are called by all ranks together.
 """
@@ -18,7 +18,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,9 +29,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training import export
-from training.architecture import ModelConfig
-
-Weights = Callable[[str], Tensor]
+from training.architecture import ModelConfig, counts
+from training.initialise import Weights
+from training.layout import Layout
 
 SCHEMA_VERSION: Final = 1
 FOLDER: Final = "checkpoints"
@@ -40,6 +39,7 @@ POINTER: Final = "latest"
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
 TRAINER: Final = "trainer.json"
+DIVIDING: Final = ("pipeline_stages", "expert_parallel")  # settings that divide a model
 _ENGINE: Final = "deepspeed"
 _UNFINISHED: Final = ".unfinished"
 _UNIVERSAL: Final = ".universal"
@@ -78,6 +78,7 @@ class Checkpoints:
         manifest_sha256: hash of the manifest that it is trained on.
         tokenizer_sha256: that of the tokeniser.
         zero_stage: ZeRO stage of the engine.
+        layout: how the ranks divide the model.
     """
 
     def __init__(
@@ -89,17 +90,19 @@ class Checkpoints:
         manifest_sha256: str,
         tokenizer_sha256: str,
         zero_stage: int,
+        layout: Layout,
     ) -> None:
         self.folder = run_dir / FOLDER
-        self._keep_last, self._model, self._zero_stage = keep_last, model, zero_stage
+        self._keep_last, self._model, self._layout = keep_last, model, layout
         self._manifest_sha256, self._tokenizer_sha256 = manifest_sha256, tokenizer_sha256
+        self._zero_stage = zero_stage
 
     def latest(self) -> Resumed | None:
         """The newest whole checkpoint, if there is one. Reads files only; any rank may call it.
 
         Raises:
             CheckpointError: the pointer names what is not there, or the checkpoint is of another model, of other
-                shards, or of another ZeRO stage.
+                shards, of another ZeRO stage, or of a model that was divided otherwise.
         """
         pointer = self.folder / POINTER
         if not pointer.exists():
@@ -127,6 +130,19 @@ class Checkpoints:
                 f"{folder} was written under ZeRO stage {saved['zero_stage']}; set zero.stage to that "
                 f"(it is {self._zero_stage})."
             )
+        for setting in DIVIDING:
+            # Before there were these settings, all was on every rank.
+            found, own = saved.get(setting, 1), getattr(self._layout, setting)
+            if found != own:
+                raise CheckpointError(
+                    f"{folder} was written with {setting} {found}; set {setting} to that (it is {own}), or choose "
+                    "another run_dir."
+                )
+        if self._layout.is_divided and saved["world_size"] != self._layout.world_size:
+            raise CheckpointError(
+                f"{folder} was written by {saved['world_size']} ranks, and a divided model goes on only on as many "
+                f"(there are {self._layout.world_size}); start {saved['world_size']}, or choose another run_dir."
+            )
         return Resumed(folder, saved["state"], saved["world_size"], saved["zero_stage"])
 
     def save(self, engine: Any, step: int, state: dict[str, Any]) -> Path:  # noqa: ANN401 (DeepSpeed has no types)
@@ -137,14 +153,14 @@ class Checkpoints:
         """
         name = f"step-{step:08d}"
         unfinished = self.folder / f"{_UNFINISHED}-{name}"
-        self._together(lambda: self._make_room(unfinished, engine), name)
-        weights = _whole_weights(engine)
+        self._together(lambda: self._make_room(unfinished), name)
+        weights = _whole_weights(engine, self._layout)
         # DeepSpeed's ranks wait for one another in here: one that fails alone ends all of them by torchrun, and the
         # folder stays unfinished.
         engine.save_checkpoint(
             str(unfinished),
             tag=_ENGINE,
-            client_state={"universal_checkpoint_info": _universal()},
+            client_state={} if self._layout.is_divided else {"universal_checkpoint_info": _universal()},
             save_latest=False,
         )
         self._together(lambda: self._finish(unfinished, name, weights, step, state), name)
@@ -164,7 +180,8 @@ class Checkpoints:
         # A rewind after a start on another number of ranks may find a checkpoint of this number, and the reverse.
         engine._config.load_universal_checkpoint = universal
         decays = [group["weight_decay"] for group in engine.optimizer.param_groups]
-        path, _ = engine.load_checkpoint(str(folder), tag=tag)
+        with torch.no_grad():  # a pipeline broadcasts its embedding
+            path, _ = engine.load_checkpoint(str(folder), tag=tag)
         if path is None:
             raise CheckpointError(f"DeepSpeed finds no state in {saved.folder}; choose an older checkpoint.")
         if universal:
@@ -173,13 +190,11 @@ class Checkpoints:
         if universal and dist.get_rank() == 0:
             shutil.rmtree(folder / tag, ignore_errors=True)
 
-    def _make_room(self, unfinished: Path, engine: Any) -> None:  # noqa: ANN401
+    def _make_room(self, unfinished: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(f"{_UNFINISHED}-*"):
             shutil.rmtree(left)
-        needed = _BYTES_PER_PARAMETER * sum(
-            getattr(p, "ds_numel", p.numel()) for p in engine.module.parameters()
-        )
+        needed = _BYTES_PER_PARAMETER * counts(self._model).total
         free = shutil.disk_usage(self.folder).free
         if free < needed:
             raise OSError(f"it needs {needed / 1e9:,.3f} GB and {free / 1e9:,.3f} GB are free")
@@ -201,6 +216,7 @@ class Checkpoints:
         }
         _write_json(unfinished / CONFIG, described)
         ranks = {"world_size": dist.get_world_size(), "zero_stage": self._zero_stage}
+        ranks |= {setting: getattr(self._layout, setting) for setting in DIVIDING}
         _write_json(unfinished / TRAINER, {"schema_version": SCHEMA_VERSION, **ranks, "state": state})
         for path in unfinished.rglob("*"):
             _flush(path)
@@ -309,15 +325,31 @@ def export_transformers(folder: Path, target: Path, *, pad_id: int, bos_id: int,
     export.write(load_file(folder / WEIGHTS), config, target, pad_id=pad_id, bos_id=bos_id, eos_id=eos_id)
 
 
-def _whole_weights(engine: Any) -> dict[str, Tensor]:  # noqa: ANN401
-    """All master weights in fp32 on the CPU of rank 0; nothing on other ranks. One parameter is whole at a time."""
+def _whole_weights(engine: Any, layout: Layout) -> dict[str, Tensor]:  # noqa: ANN401
+    """All master weights of the whole model in fp32 on the CPU of rank 0, by their names there; nothing on other ranks.
+
+    Other ranks send rank 0 what it does not have. One parameter at a time is whole on a device.
+    """
     from deepspeed.utils import safe_get_full_fp32_param
 
+    rank = dist.get_rank()
+    mine = {layout.own_name(name): parameter for name, parameter in engine.module.named_parameters()}
+    known: list[dict[str, torch.Size]] = [{} for _ in range(dist.get_world_size())]
+    dist.all_gather_object(known, {name: parameter.shape for name, parameter in mine.items()})
+    sender = {name: other for other in reversed(range(len(known))) for name in known[other]}
     weights = {}
-    for name, parameter in engine.module.named_parameters():
+    for name, parameter in mine.items():
         whole = safe_get_full_fp32_param(parameter)
-        if dist.get_rank() == 0:
+        if sender[name] == rank:
             weights[name] = whole.detach().to("cpu", torch.float32, copy=True).contiguous()
+    # Only now: who waits to send takes no part in putting the next parameter together.
+    for name, other in sender.items():
+        if other and rank == other:
+            dist.send(weights.pop(name).to(engine.device), dst=0)
+        elif other and rank == 0:
+            received = torch.empty(known[other][name], dtype=torch.float32, device=engine.device)
+            dist.recv(received, src=other)
+            weights[name] = received.cpu()
     return weights
 
 

@@ -1,7 +1,7 @@
 """Validated settings of pretraining. All defaults live here and nowhere else.
 
-What cannot be known before the ranks are counted (whether they divide the global batch) is checked in `deepspeed.py`;
-everything else is refused here, before any process starts.
+What cannot be known before the ranks are counted (whether they divide batch and model) is checked in `deepspeed.py` and
+`layout.py`; everything else is refused here, before any process starts.
 """
 
 from dataclasses import MISSING, asdict, fields
@@ -52,7 +52,7 @@ class ModelSettings(StrictConfig):
     num_experts: int = Field(
         default=_SHAPE["num_experts"],
         ge=0,
-        description="experts per expert layer, all on every rank; 0: dense",
+        description="experts per expert layer; 0: dense",
     )
     num_chosen_experts: int = Field(
         default=_SHAPE["num_chosen_experts"], ge=1, description="experts that a token goes through"
@@ -292,6 +292,16 @@ class PretrainConfig(StrictConfig):
     zero: ZeroSettings = Field(
         default=ZeroSettings(), description="how the state is spread and where it lies"
     )
+    pipeline_stages: int = Field(
+        default=1,
+        ge=1,
+        description="groups of layers, each on ranks of its own; 1: every rank has all layers",
+    )
+    expert_parallel: int = Field(
+        default=1,
+        ge=1,
+        description="ranks that the experts of a layer are divided over; 1: every rank has all experts",
+    )
     precision: Literal["bf16", "fp32"] = Field(
         default="bf16", description="numbers of forward and backward pass; the optimiser's are fp32"
     )
@@ -365,5 +375,52 @@ class PretrainConfig(StrictConfig):
             raise ValueError(
                 f"schedule.warmup_steps and decay_steps make {turning} steps, more than the "
                 f"{self.steps} of the training"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _pipeline_fits(self) -> Self:
+        stages, model = self.pipeline_stages, self.model
+        if stages == 1:
+            return self
+        if self.zero.stage > 1:
+            raise ValueError(
+                f"pipeline_stages {stages} does not go with zero.stage {self.zero.stage}: from 2 on, gradients leave "
+                "their rank after every backward pass, and a pipeline keeps them to the end of a step; set it to 1"
+            )
+        if model.num_decoder_layers:
+            raise ValueError(
+                f"pipeline_stages {stages} does not go with {model.num_decoder_layers} decoder layers: each needs the "
+                "encoder's output, and a stage hears only from the one before it; train an encoder, or set it to 1"
+            )
+        if model.num_experts:
+            raise ValueError(
+                f"pipeline_stages {stages} does not go with {model.num_experts} experts: their balance loss would have "
+                "to reach the stage of the loss; train a dense model, or set it to 1"
+            )
+        if stages > model.num_layers:
+            raise ValueError(
+                f"pipeline_stages {stages} is more than model.num_layers {model.num_layers}; every stage has a block"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _expert_parallel_fits(self) -> Self:
+        parallel, experts = self.expert_parallel, self.model.num_experts
+        if parallel == 1:
+            return self
+        if not experts:
+            raise ValueError(
+                f"expert_parallel {parallel} divides experts, but model.num_experts is 0; "
+                "set that, or expert_parallel to 1"
+            )
+        if experts % parallel:
+            raise ValueError(
+                f"expert_parallel {parallel} does not divide model.num_experts {experts}; every rank has as many"
+            )
+        if self.zero.stage == 3:
+            raise ValueError(
+                f"expert_parallel {parallel} does not go with zero.stage 3, which spreads every parameter over all "
+                "ranks; set zero.stage to 2, or expert_parallel to 1: stage 3 spreads experts too"
             )
         return self

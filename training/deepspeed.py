@@ -10,27 +10,28 @@ from typing import Any, Final
 
 from training.architecture import counts
 from training.config import PretrainConfig
+from training.layout import Layout, WorldSizeError
 
 MAX_BUCKET: Final = 500_000_000  # elements that are reduced at a time
 
 
-class WorldSizeError(ValueError):
-    """The ranks do not divide the global batch."""
-
-
 def accumulation_steps(config: PretrainConfig, world_size: int) -> int:
-    """Micro-batches of a step on each rank.
+    """Micro-batches of a step on each rank; all stages of a pipeline have the same ones.
 
     Raises:
-        WorldSizeError: the ranks do not divide the micro-batches of a global batch.
+        WorldSizeError: the ranks do not divide the micro-batches of a global batch, or what the model is divided into
+            does not divide the ranks.
     """
+    ranks = Layout.of(config, rank=0, world_size=world_size).data_size
+    of_a_stage = " of each stage" if config.pipeline_stages > 1 else ""
     micro_batches = config.global_batch_tokens // config.micro_batch_tokens
-    if micro_batches % world_size:
+    if micro_batches % ranks:
         raise WorldSizeError(
-            f"{world_size} ranks do not divide the global batch: global_batch_tokens {config.global_batch_tokens} are "
-            f"{micro_batches} micro-batches of {config.micro_batch_tokens} tokens; change one of the two, or the ranks."
+            f"{ranks} ranks{of_a_stage} do not divide the global batch: global_batch_tokens "
+            f"{config.global_batch_tokens} are {micro_batches} micro-batches of {config.micro_batch_tokens} tokens; "
+            "change one of the two, or the ranks."
         )
-    return micro_batches // world_size
+    return micro_batches // ranks
 
 
 def settings(
@@ -45,14 +46,14 @@ def settings(
         universal: the state comes from a checkpoint that was converted for any number of ranks.
 
     Raises:
-        WorldSizeError: the ranks do not divide the micro-batches of a global batch.
+        WorldSizeError: as `accumulation_steps`.
     """
     accumulation = accumulation_steps(config, world_size)
     values: dict[str, Any] = {
         # DeepSpeed counts rows; a packed micro-batch is one.
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": accumulation,
-        "train_batch_size": accumulation * world_size,
+        "train_batch_size": accumulation * (world_size // config.pipeline_stages),
         "gradient_clipping": config.optimizer.clip_norm,
         "optimizer": {"type": "AdamW", "params": _adamw(config, device)},
         "zero_optimization": _zero(config, device),
@@ -90,7 +91,8 @@ def _zero(config: PretrainConfig, device: str) -> dict[str, Any]:
     bucket = min(MAX_BUCKET, counts(config.model.architecture()).total)
     values: dict[str, Any] = {
         "stage": zero.stage,
-        "overlap_comm": device == "cuda",
+        # A pipeline reduces gradients after its last backward pass, when there is nothing left to overlap with.
+        "overlap_comm": device == "cuda" and config.pipeline_stages == 1,
         "contiguous_gradients": True,
         "reduce_bucket_size": bucket,
     }

@@ -20,6 +20,8 @@ from torch import nn
 
 from training.architecture import ModelConfig
 
+Weights = Callable[[str], torch.Tensor]
+
 STANDARD_DEVIATION: Final = 0.02
 # Two for each block of an encoder; cross-attention is the third of a decoder's.
 _ENCODER_BRANCHES, _DECODER_BRANCHES = 2, 3
@@ -30,14 +32,16 @@ def initialise(
     config: ModelConfig,
     *,
     seed: int,
+    own_name: Callable[[str], str] = str,
     gather: Callable[[nn.Parameter], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> None:
     """Set every parameter, in place.
 
     Args:
-        model: built by `model.build`; its parameters are on a device that holds values.
+        model: built by `model.build`, or what a rank has of it; its parameters are on a device that holds values.
         config: its configuration.
         seed: another seed, other weights.
+        own_name: from the names in `model` to those in the whole model.
         gather: makes a parameter whole while its context lasts, and spreads what was written; for ZeRO stage 3,
             `lambda parameter: deepspeed.zero.GatheredParameters(parameter, modifier_rank=0)`.
     """
@@ -45,26 +49,28 @@ def initialise(
         with gather(parameter), torch.no_grad():
             # A rank that is given only a stub of the parameter receives the values from the one that writes.
             if parameter.numel():
-                parameter.copy_(_values(name, tuple(parameter.shape), config, seed))
+                parameter.copy_(_values(own_name(name), tuple(parameter.shape), config, seed))
 
 
 def take_over(
     model: nn.Module,
-    weights: Callable[[str], torch.Tensor],
+    weights: Weights,
     *,
+    own_name: Callable[[str], str] = str,
     gather: Callable[[nn.Parameter], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> None:
     """Set every parameter to the tensor of its name, in place; names and shapes must be the model's.
 
     Args:
         model: as in `initialise`.
-        weights: gives the tensor of a name.
+        weights: gives the tensor of a name in the whole model.
+        own_name: as in `initialise`.
         gather: as in `initialise`.
     """
     for name, parameter in model.named_parameters():
         with gather(parameter), torch.no_grad():
             if parameter.numel():
-                parameter.copy_(weights(name))
+                parameter.copy_(weights(own_name(name)))
 
 
 def standard_deviation(name: str, config: ModelConfig) -> float:

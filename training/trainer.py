@@ -6,7 +6,8 @@
         a spike: back to the last checkpoint, and around that data             <────┤
         otherwise: metrics, validation, checkpoint                             <────┘
 
-A step's loss is the mean over all targets of its global batch, however ranks and micro-batches divide it. Learning rate
+A step's loss is the mean over all targets of its global batch, however ranks and micro-batches divide it. How it passes
+through a model that is whole on every rank, or divided over them, is in `engine.py` and `pipeline.py`. Learning rate
 and masks are pure functions of step, sample and seed; what else a restart needs is in `State`.
 """
 
@@ -16,7 +17,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -25,15 +26,15 @@ from typing import Any, Final
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from training import deepspeed as ds
-from training.checkpoint import Checkpoints, Resumed, Weights, first_weights
+from training.checkpoint import Checkpoints, Resumed, first_weights
 from training.config import PretrainConfig, SpikeSettings
-from training.initialise import initialise, take_over
+from training.engine import build_engine, passes
+from training.layout import Layout
 from training.metrics import MetricsWriter, ProgressLine, model_flops, peak_tflops
 from training.micro_batches import MicroBatch, micro_batches
-from training.model import build
 from training.schedule import learning_rate_share
 from training.source import RankBatch, Source
 from training.vocabulary import Vocabulary
@@ -103,16 +104,6 @@ def is_spike(loss_nats: float, losses: list[float], settings: SpikeSettings) -> 
     return rise > settings.min_rise_nats and rise > settings.threshold_z * pstdev(losses)
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters that are decayed, and those that are not: norms, biases and embeddings."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        is_free = name.endswith(("norm.weight", "bias")) or name.startswith("embedding.")
-        (free if is_free else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
-
-
 @contextmanager
 def stopping_on_sigterm() -> Iterator[Callable[[], bool]]:
     """Within it, SIGTERM only makes the function it gives say true."""
@@ -157,13 +148,14 @@ class Trainer:
 
     Raises:
         TrainingError: the vocabulary does not fit the model.
-        WorldSizeError: the ranks do not divide the global batch.
+        WorldSizeError: the ranks do not divide the global batch, or the model does not divide the ranks.
         CheckpointError: there is a checkpoint in the run folder that does not fit.
     """
 
     def __init__(self, config: PretrainConfig, source: Source, vocabulary: Vocabulary) -> None:
         self.config, self.source, self.vocabulary = config, source, vocabulary
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
+        self.layout = Layout.of(config, rank=self.rank, world_size=self.world_size)
         self.shape = config.model.architecture()
         if len(vocabulary.is_special_V) > self.shape.vocab_size:
             raise TrainingError(
@@ -178,14 +170,16 @@ class Trainer:
             manifest_sha256=source.manifest_sha256,
             tokenizer_sha256=vocabulary.sha256,
             zero_stage=config.zero.stage,
+            layout=self.layout,
         )
         self.state = State()
         saved = self.checkpoints.latest()
         started_from, weights = None, None
         if saved is None and config.start_from is not None:
             started_from, weights = first_weights(config.start_from, self.shape, vocabulary.sha256)
-        universal = saved is not None and saved.world_size != self.world_size
-        self.engine = self._engine(universal=universal, weights=weights)
+        is_converted = saved is not None and saved.world_size != self.world_size
+        self.engine = build_engine(config, self.layout, universal=is_converted, weights=weights)
+        self.passes = passes(self.engine, config, self.layout)
         self.device: torch.device = torch.device(self.engine.device)
         self._positions: list[int] = []  # `next_sample` of the batches since the start or the last rewind
         self._counted_at_s = time.perf_counter()
@@ -217,10 +211,7 @@ class Trainer:
             while state.step < config.steps:
                 started_s = time.perf_counter()
                 batch = self._next(batches)
-                micros = micro_batches(
-                    batch, self.accumulation, config.objective, self.vocabulary, seed=config.seed
-                )
-                totals = self._step(micros, state.step + 1, is_asked_to_stop)
+                totals = self._step(self._micro_batches(batch), state.step + 1, is_asked_to_stop)
                 if self._is_spike(totals):
                     self._rewind(batch, totals)
                     batches = self.source.read(state.source)
@@ -242,16 +233,11 @@ class Trainer:
         """Mean loss of each locale's validation split in nats, over its first batches."""
         assert self.config.validation is not None
         sums: dict[str, Tensor] = {}
-        self.engine.eval()
-        with torch.no_grad():
-            for locale, batch in self.source.validation(self.config.validation.batches_per_locale):
-                total = sums.setdefault(locale, torch.zeros(2, dtype=torch.float64, device=self.device))
-                for micro in micro_batches(
-                    batch, self.accumulation, self.config.objective, self.vocabulary, seed=self.config.seed
-                ):
-                    nats = self.engine(*micro.on(self.device)).nats.double() * micro.num_targets
-                    total += torch.stack((nats, nats.new_tensor(micro.num_targets)))
-        self.engine.train()
+        for locale, batch in self.source.validation(self.config.validation.batches_per_locale):
+            total = sums.setdefault(locale, torch.zeros(2, dtype=torch.float64, device=self.device))
+            micros = self._micro_batches(batch)
+            nats = self.passes.evaluate(micros)
+            total += torch.stack((nats, nats.new_tensor(self._own_targets(micros))))
         for total in sums.values():
             dist.all_reduce(total)
         return {locale: float(total[0] / total[1].clamp(min=1)) for locale, total in sums.items()}
@@ -262,26 +248,25 @@ class Trainer:
         rate = config.optimizer.learning_rate * learning_rate_share(step, config.steps, config.schedule)
         for group in self.engine.optimizer.param_groups:
             group["lr"] = rate
-        num_targets = torch.tensor(float(sum(micro.num_targets for micro in micros)), device=self.device)
+        num_targets = torch.tensor(self._own_targets(micros), device=self.device)
         dist.all_reduce(num_targets)
-        # DeepSpeed takes the mean over ranks and micro-batches; this makes it the mean over targets.
-        share = self.accumulation * self.world_size / num_targets.clamp(min=1)
-        nats = torch.zeros((), dtype=torch.float64, device=self.device)
-        for micro in micros:
-            losses = self.engine(*micro.on(self.device))
-            loss = losses.nats * micro.num_targets * share
-            if self.shape.num_experts:
-                loss = loss + config.balance_weight * losses.balance
-            self.engine.backward(loss)
-            self.engine.step()  # updates after the last of them
-            nats += losses.nats.detach().double() * micro.num_targets
+        nats = self.passes.train(micros, num_targets.clamp(min=1))
         return self._totals(micros, nats, is_asked_to_stop())
 
+    def _micro_batches(self, batch: RankBatch) -> list[MicroBatch]:
+        config = self.config
+        return micro_batches(batch, self.accumulation, config.objective, self.vocabulary, seed=config.seed)
+
+    def _own_targets(self, micros: list[MicroBatch]) -> int:
+        """Targets that are counted on this rank: the stages of a pipeline have the same ones."""
+        return sum(micro.num_targets for micro in micros) if self.layout.has_loss else 0
+
     def _totals(self, micros: list[MicroBatch], nats: Tensor, must_stop: bool) -> Totals:
-        work = [model_flops(self.shape, m.lengths, m.decoder_lengths, m.num_targets) for m in micros]
+        counted = micros if self.layout.has_loss else []
+        work = [model_flops(self.shape, m.lengths, m.decoder_lengths, m.num_targets) for m in counted]
         own = [
-            sum(micro.num_targets for micro in micros),
-            sum(sum(micro.lengths) + sum(micro.decoder_lengths) for micro in micros),
+            self._own_targets(micros),
+            sum(sum(micro.lengths) + sum(micro.decoder_lengths) for micro in counted),
             sum(blocks for blocks, _ in work),
             sum(head for _, head in work),
             must_stop,
@@ -424,33 +409,6 @@ class Trainer:
     def _save(self) -> None:
         folder = self.checkpoints.save(self.engine, self.state.step, asdict(self.state))
         self._record("checkpoint", {"folder": str(folder)})
-
-    def _engine(self, *, universal: bool, weights: Weights | None) -> Any:  # noqa: ANN401 (DeepSpeed has no types)
-        """The model with its optimiser, spread over the ranks as the ZeRO stage says; first weights given or drawn."""
-        import deepspeed
-
-        config = self.config
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-        settings = ds.settings(config, world_size=self.world_size, device=kind, universal=universal)
-        is_spread = config.zero.stage == 3
-        # At stage 3 no rank ever holds the whole model.
-        with deepspeed.zero.Init(config_dict_or_path=settings, enabled=is_spread):
-            model = build(self.shape, checkpoint_activations=config.checkpoint_activations)
-
-        def gather(parameter: nn.Parameter) -> AbstractContextManager[object]:
-            return deepspeed.zero.GatheredParameters(parameter, modifier_rank=0, enabled=is_spread)  # type: ignore[no-any-return]
-
-        if weights is None:
-            initialise(model, self.shape, seed=config.seed, gather=gather)
-        else:
-            take_over(model, weights, gather=gather)
-        if config.compile:
-            for name, module in model.named_modules():
-                if name.endswith(".feed_forward"):
-                    module.compile()
-        groups = parameter_groups(model, config.optimizer.weight_decay)
-        engine, *_ = deepspeed.initialize(model=model, model_parameters=groups, config=settings)
-        return engine
 
     def _versions(self) -> Mapping[str, Any]:
         return {

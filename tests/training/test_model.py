@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from training.architecture import ModelConfig  # noqa: E402
 from training.attention import Segments  # noqa: E402
-from training.experts import MixtureOfExperts, balance_loss  # noqa: E402
+from training.experts import MixtureOfExperts, balance_loss, route  # noqa: E402, route
 from training.initialise import initialise, standard_deviation  # noqa: E402
 from training.model import FeedForward, build, mean_nats  # noqa: E402
 from training.presets import preset  # noqa: E402
@@ -296,13 +296,15 @@ def test_an_expert_takes_the_first_tokens_up_to_its_capacity_and_drops_the_rest(
 
 
 def test_first_choices_have_their_places_before_second_ones() -> None:
-    layer = mixture(num_chosen=2, capacity=0.5)
-    experts = torch.tensor([0, 1, 2, 1, 0, 0])  # first choices of three tokens, then their second ones
+    scores = torch.tensor([[2.0, 1.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0], [1.0, 0.0, 2.0, 0.0]])
 
-    fits = layer._fits(experts, 3)
+    routes = route(scores, torch.eye(4), num_chosen=2, capacity_factor=0.5)
 
+    # First choices of three tokens, then their second ones.
+    assert routes.experts_A.tolist() == [0, 1, 2, 1, 0, 0]
     # ceil(0.5 * 2 * 3 / 4) = 1 place each; token 0 got expert 0 first, token 1 expert 1.
-    assert fits.tolist() == [True, True, True, False, False, False]
+    assert routes.kept_A.tolist() == [True, True, True, False, False, False]
+    assert routes.places_A.tolist() == [0, 0, 0, 1, 1, 2]
 
 
 def test_the_balance_loss_is_one_for_an_even_load_and_the_number_of_experts_for_the_worst() -> None:

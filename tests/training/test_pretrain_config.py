@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from jobs.config import load_config
 from training.config import PretrainConfig, ScheduleSettings
-from training.deepspeed import WorldSizeError, accumulation_steps, settings
+from training.deepspeed import accumulation_steps, settings
+from training.layout import WorldSizeError
 from training.presets import preset
 from training.schedule import learning_rate_share
 from training.source import stream_config
@@ -23,16 +24,22 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 MODEL = {"vocab_size": 64, "hidden_size": 8, "intermediate_size": 16, "num_heads": 2, "num_layers": 1}
 DATA = {"shards": "s", "tokenizer": "t"}
+PIPELINE = {"model": {**MODEL, "num_layers": 2}, "pipeline_stages": 2}
+EXPERTS = {"model": {**MODEL, "num_experts": 4}, "expert_parallel": 2}
 NVME = {"offload": "nvme", "nvme_path": "/scratch"}
-CASES: dict[str, tuple[dict[str, Any], str]] = {
-    f"stage-{stage}-{offload}-{device}": ({"stage": stage, "offload": offload}, device)
+# Of each golden file: the settings of ZeRO, the device, and what else is set.
+CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+    f"stage-{stage}-{offload}-{device}": ({"stage": stage, "offload": offload}, device, {})
     for stage in (1, 2, 3)
     for offload in ("none", "cpu")
     for device in ("cpu", "cuda")
 } | {
-    "stage-3-nvme-cpu": ({"stage": 3, **NVME}, "cpu"),
-    "stage-3-nvme-cuda": ({"stage": 3, **NVME}, "cuda"),
-    "stage-3-nvme-parameters-cuda": ({"stage": 3, "offload_parameters": True, **NVME}, "cuda"),
+    "stage-3-nvme-cpu": ({"stage": 3, **NVME}, "cpu", {}),
+    "stage-3-nvme-cuda": ({"stage": 3, **NVME}, "cuda", {}),
+    "stage-3-nvme-parameters-cuda": ({"stage": 3, "offload_parameters": True, **NVME}, "cuda", {}),
+    "stage-1-pipeline-cpu": ({"stage": 1}, "cpu", PIPELINE),
+    "stage-1-pipeline-cuda": ({"stage": 1}, "cuda", PIPELINE),
+    "stage-2-experts-cuda": ({"stage": 2}, "cuda", EXPERTS),
 }
 
 
@@ -43,8 +50,8 @@ def config(**changes: Any) -> PretrainConfig:
 
 
 def derived(name: str) -> dict[str, Any]:
-    zero, device = CASES[name]
-    return settings(config(zero=zero), world_size=4, device=device)
+    zero, device, changes = CASES[name]
+    return settings(config(zero=zero, **changes), world_size=4, device=device)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -138,7 +145,37 @@ def test_what_a_stream_is_asked_for_follows_from_the_settings() -> None:
         ({"schedule": {"kind": "wsd"}}, "decay_steps is the length of wsd's fall"),
         ({"schedule": {"kind": "linear", "decay_steps": 5}}, "decay_steps is the length of wsd's fall"),
         ({"schedule": {"warmup_steps": 101}}, "make 101 steps, more than the 100 of the training"),
-        ({"pipeline_stages": 2}, "Extra inputs are not permitted"),
+        ({"pipeline_stages": 0}, "greater than or equal to 1"),
+        (
+            {"pipeline_stages": 2, "zero": {"stage": 2}},
+            "pipeline_stages 2 does not go with zero.stage 2: from 2 on, gradients leave their rank",
+        ),
+        (
+            {"pipeline_stages": 2},
+            "pipeline_stages 2 is more than model.num_layers 1; every stage has a block",
+        ),
+        (
+            {
+                "pipeline_stages": 2,
+                "model": {**MODEL, "num_layers": 2, "num_decoder_layers": 2},
+                "objective": {"kind": "denoising"},
+            },
+            "pipeline_stages 2 does not go with 2 decoder layers: each needs the encoder's output",
+        ),
+        (
+            {"pipeline_stages": 2, "model": {**MODEL, "num_layers": 2, "num_experts": 4}},
+            "pipeline_stages 2 does not go with 4 experts: their balance loss",
+        ),
+        ({"expert_parallel": 2}, "expert_parallel 2 divides experts, but model.num_experts is 0"),
+        (
+            {"expert_parallel": 3, "model": {**MODEL, "num_experts": 4}},
+            "expert_parallel 3 does not divide model.num_experts 4; every rank has as many",
+        ),
+        (
+            {"expert_parallel": 2, "model": {**MODEL, "num_experts": 4}, "zero": {"stage": 3}},
+            "expert_parallel 2 does not go with zero.stage 3, which spreads every parameter over all ranks",
+        ),
+        ({"tensor_parallel": 2}, "Extra inputs are not permitted"),
     ],
 )
 def test_what_cannot_work_is_refused_with_its_reason(changes: dict[str, Any], sentence: str) -> None:
@@ -153,8 +190,27 @@ def test_ranks_that_do_not_divide_the_batch_are_refused_with_the_numbers() -> No
         accumulation_steps(config(), 3)
 
 
+@pytest.mark.parametrize("setting", ["pipeline_stages", "expert_parallel"])
+def test_ranks_that_are_no_multiple_of_what_the_model_is_divided_into_are_refused(setting: str) -> None:
+    model = {**MODEL, "num_layers": 2} | ({"num_experts": 4} if setting == "expert_parallel" else {})
+
+    with pytest.raises(WorldSizeError, match=f"3 ranks are not a multiple of {setting} 2; start a multiple"):
+        accumulation_steps(config(model=model, **{setting: 2}), 3)
+
+
+def test_the_ranks_of_a_stage_that_do_not_divide_the_batch_are_refused_with_the_numbers() -> None:
+    with pytest.raises(WorldSizeError, match=r"3 ranks of each stage do not divide the global batch"):
+        accumulation_steps(config(model={**MODEL, "num_layers": 2}, pipeline_stages=2), 6)
+
+
 def test_accumulation_makes_up_for_the_ranks() -> None:
     assert [accumulation_steps(config(), ranks) for ranks in (1, 2, 16)] == [16, 8, 1]
+
+
+def test_the_stages_of_a_pipeline_have_the_same_micro_batches() -> None:
+    divided = config(model={**MODEL, "num_layers": 2}, pipeline_stages=2)
+
+    assert [accumulation_steps(divided, ranks) for ranks in (2, 4, 32)] == [16, 8, 1]
 
 
 @pytest.mark.parametrize(

@@ -68,16 +68,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pretrain(corpus: Path, *options: str, config: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the job in a process of its own, alone."""
-    command = [
-        sys.executable,
-        "-m",
-        "jobs.pretrain",
-        "--config",
-        str(config or corpus / "config.yaml"),
-        *options,
-    ]
+def pretrain(
+    corpus: Path, *options: str, ranks: int = 1, config: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the job in a process of its own, alone; or in several, by torchrun."""
+    torchrun = (
+        ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"] if ranks > 1 else []
+    )
+    job = ["-m", "jobs.pretrain", "--config", str(config or corpus / "config.yaml"), *options]
+    command = [sys.executable, *torchrun, *job]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -100,6 +99,31 @@ def test_it_trains_on_shards_and_a_second_start_finds_nothing_left_to_do(corpus:
     state = json.loads((corpus / "run/checkpoints/step-00000004/trainer.json").read_text())["state"]
     assert state["source"]["sample"] == 32
     assert yaml.safe_load((corpus / "run/config.yaml").read_text())["optimizer"]["beta2"] == 0.98
+
+
+def test_the_stages_of_a_pipeline_read_the_same_rows(corpus: Path) -> None:
+    layers = ["--set", "model.num_layers=2"]
+    whole = pretrain(corpus, *layers, "--set", f"run_dir={corpus / 'whole'}")
+    staged = ["--set", f"run_dir={corpus / 'staged'}", "--set", "pipeline_stages=2"]
+    answer = pretrain(corpus, *layers, *staged, ranks=2)
+
+    assert (whole.returncode, answer.returncode) == (0, 0), whole.stderr + answer.stderr
+    losses = []
+    for run in ("whole", "staged"):
+        told = [json.loads(line) for line in (corpus / run / "metrics.jsonl").read_text().splitlines()]
+        losses.append([line["loss_nats"] for line in told if line["event"] == "step"])
+    assert len(losses[0]) == 4
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def test_ranks_that_do_not_fit_the_pipeline_are_told_in_one_sentence(corpus: Path) -> None:
+    one = ["--set", "model.num_layers=2", "--set", "pipeline_stages=2", "--set", f"run_dir={corpus / 'one'}"]
+
+    answer = pretrain(corpus, *one)
+
+    assert answer.returncode == 2
+    assert "1 ranks are not a multiple of pipeline_stages 2; start a multiple of it" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_a_vocabulary_that_is_too_small_is_told_in_one_sentence(corpus: Path) -> None:

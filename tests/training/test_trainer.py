@@ -1,15 +1,13 @@
 """Trainings on two ranks: equal under every ZeRO stage, exact after a kill, and not led astray by bad steps."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from launched import launch, lines, losses, succeeded, weights
 from memory_source import ROWS, MemorySource, vocabulary
 from memory_source import settings as small
 from safetensors.torch import load_file
@@ -17,27 +15,14 @@ from torch.nn.utils import clip_grad_norm_
 
 from training.checkpoint import CheckpointError, Checkpoints, export_transformers, first_weights
 from training.config import SpikeSettings
+from training.engine import parameter_groups
 from training.initialise import initialise
+from training.layout import Layout
 from training.micro_batches import micro_batches
 from training.model import build
-from training.trainer import is_spike, parameter_groups
+from training.trainer import is_spike
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-GOLDEN = HERE / "golden" / "losses.txt"
-
-
-def launch(folder: Path, *names: str, ranks: int = 2) -> subprocess.CompletedProcess[str]:
-    """Run some of `trainer_runs.py` on so many ranks."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    path = os.pathsep.join([str(ROOT), str(HERE)])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    command = [*torchrun, str(HERE / "trainer_runs.py"), str(folder), *names]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
-
-
-def succeeded(answer: subprocess.CompletedProcess[str]) -> None:
-    assert answer.returncode == 0, answer.stderr[-3000:]
+GOLDEN = Path(__file__).parent / "golden" / "losses.txt"
 
 
 @pytest.fixture(scope="module")
@@ -49,21 +34,6 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     succeeded(launch(folder, "after_kill"))
     succeeded(launch(folder, "go_on", "overfit", "variants", ranks=1))
     return folder
-
-
-def lines(run: Path, event: str) -> list[dict[str, Any]]:
-    """Lines of metrics.jsonl of one event."""
-    told = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [line for line in told if line["event"] == event]
-
-
-def losses(run: Path) -> dict[int, float]:
-    """Loss of every step; where a step was done again, of the last time."""
-    return {line["step"]: line["loss_nats"] for line in lines(run, "step")}
-
-
-def weights(run: Path, step: int) -> dict[str, torch.Tensor]:
-    return load_file(run / "checkpoints" / f"step-{step:08d}" / "model.safetensors")
 
 
 @pytest.mark.parametrize("stage", [2, 3])
@@ -293,6 +263,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused(runs: Path, change: dict[str,
         "manifest_sha256": "0" * 64,
         "tokenizer_sha256": "",
         "zero_stage": 1,
+        "layout": Layout(0, 2),
     }
     assert Checkpoints(runs / "stage-1", keep_last=3, **fitting).latest() is not None
 
@@ -305,7 +276,12 @@ def test_a_pointer_to_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "latest").write_text("step-00000007\n")
     shape = small("nowhere").model.architecture()
 
-    fitting: dict[str, Any] = {"manifest_sha256": "0" * 64, "tokenizer_sha256": "", "zero_stage": 1}
+    fitting: dict[str, Any] = {
+        "manifest_sha256": "0" * 64,
+        "tokenizer_sha256": "",
+        "zero_stage": 1,
+        "layout": Layout(0, 1),
+    }
 
     with pytest.raises(CheckpointError, match="names step-00000007, which cannot be read"):
         Checkpoints(tmp_path, keep_last=3, model=shape, **fitting).latest()

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 from memory_source import ROWS, MemorySource, settings, vocabulary
 
 from training.checkpoint import CheckpointError
+from training.layout import Layout
 from training.model import Losses
 from training.source import RankBatch
 from training.trainer import Trainer, TrainingError, start_ranks
@@ -33,16 +35,24 @@ class Without(MemorySource):
 def trained(folder: Path, name: str, *, source: type[MemorySource] = MemorySource, **changes: Any) -> Trainer:
     """A trainer whose model is about to be trained."""
     config = settings(str(folder / name), **changes)
-    return Trainer(config, source(dist.get_rank(), dist.get_world_size()), vocabulary())
+    layout = Layout.of(config, rank=dist.get_rank(), world_size=dist.get_world_size())
+    return Trainer(config, source(layout.data_rank, layout.data_size), vocabulary())
 
 
-def disturb(trainer: Trainer, change: Callable[[Losses], Losses]) -> None:
-    """Have the losses of every training pass changed."""
+def disturb(trainer: Trainer, change: Callable[[Any], Any]) -> None:
+    """Have what the model returns in every training pass changed."""
 
-    def hook(module: Any, inputs: Any, losses: Losses) -> Losses:
+    def hook(module: Any, inputs: Any, losses: Any) -> Any:
         return change(losses) if module.training else losses
 
     trainer.engine.module.register_forward_hook(hook)
+
+
+def scaled(output: Any, factor: float) -> Any:
+    """The losses of a whole model or of a last stage, multiplied; what another stage passes on, as it is."""
+    if isinstance(output, Losses):
+        return Losses(output.nats * factor, output.balance)
+    return output * factor if isinstance(output, torch.Tensor) else output
 
 
 def times(trainer: Trainer, factor: float, *, at_step: int, rank: int) -> None:
@@ -50,9 +60,7 @@ def times(trainer: Trainer, factor: float, *, at_step: int, rank: int) -> None:
     disturb(
         trainer,
         lambda losses: (
-            Losses(losses.nats * factor, losses.balance)
-            if (trainer.state.step, dist.get_rank()) == (at_step - 1, rank)
-            else losses
+            scaled(losses, factor) if (trainer.state.step, dist.get_rank()) == (at_step - 1, rank) else losses
         ),
     )
 
@@ -99,7 +107,7 @@ def nan(folder: Path) -> None:
             times(trainer, float("nan"), at_step=3, rank=1)
             trainer.train()
     trainer = trained(folder, "nan-always", max_skipped_in_a_row=2)
-    disturb(trainer, lambda losses: Losses(losses.nats * float("nan"), losses.balance))
+    disturb(trainer, lambda losses: scaled(losses, float("nan")))
     try:
         trainer.train()
     except TrainingError as error:
@@ -108,24 +116,19 @@ def nan(folder: Path) -> None:
 
 def spike(folder: Path) -> None:
     for stage in (2, 3):
-        one_spike(folder / f"spikes-{stage}", stage)
+        one_spike(folder / f"spikes-{stage}", zero={"stage": stage})
 
 
-def one_spike(folder: Path, stage: int) -> None:
+def one_spike(folder: Path, **changes: Any) -> None:
     folder.mkdir(exist_ok=True)
-    changes = {"steps": 20, "checkpoints": {"every_steps": 5}, "zero": {"stage": stage}}
     spikes = {"window_steps": 10, "min_rise_nats": 1.0, "skip_before_steps": 1}
-    trainer = trained(folder, "spike", **changes, spikes=spikes)
-    disturb(
-        trainer,
-        lambda losses: Losses(
-            losses.nats * (50 if trainer._positions[-1] == SPIKE_AT else 1), losses.balance
-        ),
-    )
+    changes = {"steps": 20, "checkpoints": {"every_steps": 5}, "spikes": spikes, **changes}
+    trainer = trained(folder, "spike", **changes)
+    disturb(trainer, lambda losses: scaled(losses, 50 if trainer._positions[-1] == SPIKE_AT else 1))
     state = trainer.train()
     if dist.get_rank() == 0:
         (folder / "spike.json").write_text(json.dumps([state.rewinds, state.skipped_samples, state.source]))
-    trained(folder, "without", source=Without, **changes, spikes=spikes).train()
+    trained(folder, "without", source=Without, **changes).train()
 
 
 def stop(folder: Path) -> None:
@@ -211,14 +214,15 @@ def overfit(folder: Path) -> None:
     ).train()
 
 
-def main() -> None:
+def main(functions: Mapping[str, Any]) -> None:
+    """Run those that the command line names."""
     folder = Path(sys.argv[1])
     start_ranks()
     for name in sys.argv[2:]:
-        globals()[name](folder)
+        functions[name](folder)
     dist.barrier()
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main()
+    main(globals())
