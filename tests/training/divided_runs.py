@@ -14,7 +14,10 @@ from trainer_runs import kill, main, one_spike, times, trained
 
 from training.trainer import Trainer
 
-SHAPE = {**settings("nowhere").model.model_dump(), "num_layers": 5}  # no multiple of the stages
+SHAPE = {
+    **settings("nowhere").model.model_dump(exclude={"preset"}),
+    "num_layers": 5,
+}  # no multiple of the stages
 UNILM = {
     "model": SHAPE,
     "objective": {"kind": "unilm", "rate": 0.3},

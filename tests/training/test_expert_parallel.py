@@ -122,6 +122,7 @@ def test_divided_experts_do_not_go_on_in_another_layout(runs: Path, layout: Layo
             keep_last=3,
             model=config,
             manifest_sha256="0" * 64,
+            tokenizer_sha256="",
             zero_stage=1,
             layout=layout,
         ).latest()

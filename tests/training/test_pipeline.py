@@ -139,7 +139,12 @@ def test_after_a_spike_a_pipeline_is_what_it_is_without_that_data(runs: Path) ->
     ],
 )
 def test_a_pipeline_does_not_go_on_in_another_layout(runs: Path, layout: Layout, sentence: str) -> None:
-    fitting = {"model": ModelConfig(**SHAPE), "manifest_sha256": "0" * 64, "zero_stage": 1}
+    fitting = {
+        "model": ModelConfig(**SHAPE),
+        "manifest_sha256": "0" * 64,
+        "tokenizer_sha256": "",
+        "zero_stage": 1,
+    }
     assert Checkpoints(runs / "pipeline", keep_last=3, **fitting, layout=Layout(1, 2, 2)).latest() is not None
 
     with pytest.raises(CheckpointError, match=sentence):
@@ -152,7 +157,12 @@ def test_a_checkpoint_from_before_these_settings_is_of_a_whole_model(tmp_path: P
     (folder.parent / "latest").write_text(folder.name)
     (folder / "config.json").write_text(json.dumps({"model": SHAPE, "manifest_sha256": "0" * 64}))
     (folder / "trainer.json").write_text(json.dumps({"world_size": 2, "zero_stage": 1, "state": {}}))
-    fitting = {"model": ModelConfig(**SHAPE), "manifest_sha256": "0" * 64, "zero_stage": 1}
+    fitting = {
+        "model": ModelConfig(**SHAPE),
+        "manifest_sha256": "0" * 64,
+        "tokenizer_sha256": "",
+        "zero_stage": 1,
+    }
 
     assert Checkpoints(tmp_path, keep_last=3, **fitting, layout=Layout(0, 1)).latest() is not None
     with pytest.raises(CheckpointError, match="was written with expert_parallel 1"):
