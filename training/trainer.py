@@ -31,7 +31,7 @@ from training import deepspeed as ds
 from training.checkpoint import Checkpoints, Resumed
 from training.config import PretrainConfig, SpikeSettings
 from training.initialise import initialise
-from training.metrics import MetricsWriter, ProgressLine, model_flops, peak_tflops
+from training.metrics import MetricsWriter, ProgressLine, Recorder, model_flops, peak_tflops
 from training.micro_batches import MicroBatch, micro_batches
 from training.model import build
 from training.schedule import learning_rate_share
@@ -154,6 +154,7 @@ class Trainer:
         config: settings.
         source: this rank's batches.
         vocabulary: pieces of the tokeniser that the shards were written with.
+        recorder: for a rehearsal: takes this rank's events, and nothing is written, no checkpoint either.
 
     Raises:
         TrainingError: the vocabulary does not fit the model.
@@ -161,7 +162,14 @@ class Trainer:
         CheckpointError: there is a checkpoint in the run folder that does not fit.
     """
 
-    def __init__(self, config: PretrainConfig, source: Source, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        config: PretrainConfig,
+        source: Source,
+        vocabulary: Vocabulary,
+        *,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.config, self.source, self.vocabulary = config, source, vocabulary
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         self.shape = config.model.architecture()
@@ -184,8 +192,9 @@ class Trainer:
         self.device: torch.device = torch.device(self.engine.device)
         self._positions: list[int] = []  # `next_sample` of the batches since the start or the last rewind
         self._counted_at_s = time.perf_counter()
-        self._metrics: MetricsWriter | None = None
-        if self.rank == 0:
+        self._is_rehearsal = recorder is not None
+        self._metrics = recorder
+        if self.rank == 0 and recorder is None:
             Path(config.run_dir).mkdir(parents=True, exist_ok=True)
             self._metrics = MetricsWriter(Path(config.run_dir), tensorboard=config.tensorboard)
         self._progress = ProgressLine(config.steps)
@@ -414,6 +423,8 @@ class Trainer:
         return 0 if source is None else int(source["sample"])
 
     def _save(self) -> None:
+        if self._is_rehearsal:
+            return
         folder = self.checkpoints.save(self.engine, self.state.step, asdict(self.state))
         self._record("checkpoint", {"folder": str(folder)})
 
