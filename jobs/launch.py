@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,20 @@ def stop(process: subprocess.Popen[bytes], *, within_s: float) -> None:
         process.wait()
 
 
+@contextmanager
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Within it, SIGTERM is as Ctrl-C, so that what was started is stopped in order."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def failure(log: str, returncode: int) -> str:
     """Why a training failed, in one line, from what it printed and its exit code (below 0: a signal)."""
     lines = [_RANK.sub("", line).strip() for line in log.splitlines()]
@@ -89,3 +104,10 @@ def failure(log: str, returncode: int) -> str:
     # Ranks that wait for one that failed fail too, after it.
     reason = (told[-1:] or raised[:1] or [f"it ended with code {returncode}"])[0]
     return reason if len(reason) <= _LONGEST else reason[: _LONGEST - 1] + "…"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)

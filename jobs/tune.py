@@ -3,8 +3,8 @@
 import argparse
 import hashlib
 import json
-import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,10 +62,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.dry_run:
             print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
             return
-        _tune(config)
+        with launch.sigterm_as_interrupt():
+            _tune(config)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 def _tune(config: TuneConfig) -> None:
@@ -107,7 +111,9 @@ def _tune(config: TuneConfig) -> None:
     path = folder / "best.yaml"
     values = with_candidate(config, winner.candidate)
     PretrainConfig.model_validate(values)
-    _write(path, f"# {winner.candidate.key}\n" + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    launch.write_whole(
+        path, f"# {winner.candidate.key}\n" + yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    )
     print(f"fastest: {winner.candidate.key} at {winner.measured.tokens_per_s:,.0f} tokens/s\n{path}")
 
 
@@ -138,7 +144,7 @@ class Results:
         """Take an outcome, and write the file anew."""
         self.outcomes[outcome.candidate.key] = outcome
         results = {key: asdict(outcome) for key, outcome in self.outcomes.items()}
-        _write(self.path, json.dumps({**self._head, "results": results}, indent=2) + "\n")
+        launch.write_whole(self.path, json.dumps({**self._head, "results": results}, indent=2) + "\n")
 
 
 def fingerprint(config: TuneConfig) -> str:
@@ -186,13 +192,6 @@ def _outcome(value: dict[str, Any]) -> Outcome:
     return Outcome(
         Candidate(**value["candidate"]), None if measured is None else Measured(**measured), value["reason"]
     )
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
 
 
 if __name__ == "__main__":
