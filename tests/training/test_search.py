@@ -187,7 +187,7 @@ def told(losses: list[float], reduction_factor: int) -> list[bool]:
 def test_who_is_not_in_the_best_third_of_those_so_far_is_stopped() -> None:
     losses = [5.0, 6.0, 4.0, 4.5, 3.0, 3.5, 3.2, 9.0, 3.4]
 
-    assert told(losses, 3) == [False, True, False, True, False, False, True, True, False]
+    assert told(losses, 3) == [False, True, False, True, False, False, False, True, False]
 
 
 @given(st.lists(st.floats(0.1, 10), max_size=12), st.integers(2, 4))
@@ -382,7 +382,7 @@ def test_a_training_that_outlived_its_search_is_stopped_before_its_folder_is_use
     ("changes", "sentence"),
     [
         ({"pretrain": "nowhere.yaml"}, "cannot read the configuration nowhere.yaml"),
-        ({"global_batch_tokens": [96]}, "4 of 128 tokens are none of 96"),
+        ({"global_batch_tokens": [96]}, "256 tokens, which are no whole batches of 96"),
         ({"processes_per_trial": 3}, "3 ranks do not divide the global batch"),
         ({"learning_rate": {"low": 0.1, "high": 2}}, "is not possible: Input should be less than 1"),
     ],
@@ -410,11 +410,10 @@ def test_a_search_that_was_killed_finishes_the_same_trials_from_their_checkpoint
         **SEARCH,
         "search_dir": str(folder),
         "pretrain": str(corpus / "config.yaml"),
-        "min_steps": 100,
-        "max_steps": 800,
-        "reduction_factor": 8,
+        "min_steps": 50,
+        "max_steps": 200,
+        "reduction_factor": 4,
         "num_trials": 3,
-        "workers": 2,
         "poll_s": 0.1,
     }
     (corpus / "search.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -422,22 +421,27 @@ def test_a_search_that_was_killed_finishes_the_same_trials_from_their_checkpoint
 
     killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     wait_for(lambda: '"step": 20,' in text(folder / "trials/0/metrics.jsonl"))
+    orphan = int(text(folder / "trials/0/lock"))
+    os.kill(orphan, signal.SIGSTOP)  # or it might have finished before the second start finds it
     killed.kill()
     killed.wait()
-    before = drawn_in(folder)
-    resumed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    resumed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert resumed.stdout is not None
+    first_lines = [resumed.stdout.readline() for _ in range(2)]
+    os.kill(orphan, signal.SIGCONT)
+    printed, _ = resumed.communicate()
     files = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert (resumed.returncode, again.returncode) == (0, 0), resumed.stderr + again.stderr
-    ended = states(resumed.stdout)
+    assert (resumed.returncode, again.returncode) == (0, 0), again.stderr
+    assert first_lines[1].startswith("trial 0 is still training: it is asked to stop")
+    ended = states(printed)
     assert [number for number, _, _ in ended] == ["0", "1", "2"]
     assert {state for _, _, state in ended} <= {"finished", "stopped"}
-    assert drawn_in(folder)[: len(before)] == before
-    starts = [json.loads(line) for line in text(folder / "trials/0/metrics.jsonl").splitlines()]
-    first, second = (line["step"] for line in starts if line["event"] == "start")
+    lines = [json.loads(line) for line in text(folder / "trials/0/metrics.jsonl").splitlines()]
+    first, second = (line["step"] for line in lines if line["event"] == "start")
     assert first == 0
-    assert 20 <= second < 800
+    assert 20 <= second < 200
     assert load_config(str(folder / "best.yaml"), [], PretrainConfig).steps == 4
     assert states(again.stdout) == ended
     assert "the search is finished; to go on, raise num_trials." in again.stdout
