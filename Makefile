@@ -86,7 +86,7 @@ samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
 
 ##@ Training (CONFIG=configs/training/….yaml SET="key=value …")
-.PHONY: estimate pretrain
+.PHONY: estimate pretrain tune search
 estimate: $(READY) ## Print memory, days, cost: PRESET=9.7b GPUS=64 GPU=h200 TOKENS=900e9 PRICE=… MFU=|TFLOPS=… SEQ=… MICRO=…
 	@$(RUN) jobs.estimate --preset '$(PRESET)' --gpus '$(GPUS)' --gpu '$(GPU)' --tokens '$(TOKENS)' \
 	  $(if $(PRICE),--price '$(PRICE)') $(if $(MFU),--mfu '$(MFU)') $(if $(TFLOPS),--tflops '$(TFLOPS)') \
@@ -95,6 +95,12 @@ estimate: $(READY) ## Print memory, days, cost: PRESET=9.7b GPUS=64 GPU=h200 TOK
 pretrain: $(READY_TO_TRAIN) ## Pretrain a model on shards, or go on: make pretrain CONFIG=configs/training/tiny.yaml NPROC=2
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RUN) torch.distributed.run --standalone --nproc-per-node $(or $(NPROC),1) \
 	  -m jobs.pretrain --config $(CONFIG) $(addprefix --set ,$(SET))
+
+tune: $(READY_TO_TRAIN) ## Measure which micro-batch, ZeRO stage, … train fastest here: make tune CONFIG=… NPROC=2 SET="tune.timed_steps=9"
+	@$(JOB) --set tune.num_processes=$(or $(NPROC),1)
+
+search: $(READY_TO_TRAIN) ## Search learning rate, schedule, batch, or go on: make search CONFIG=configs/training/search-tiny.yaml
+	@$(JOB)
 
 ##@ Upkeep
 .PHONY: setup bench golden screenshots lock clean
@@ -120,7 +126,7 @@ $(READY_TO_TRAIN): $(READY)
 	@command -v nvidia-smi >/dev/null || $(INSTALL) 'torch==$(TORCH)+cpu' 2>/dev/null || true
 	@$(INSTALL) torch
 	@DS_BUILD_OPS=0 $(INSTALL) --no-build-isolation deepspeed
-	@$(INSTALL) -e '.[dataprep,dev,training,export]'
+	@$(INSTALL) -e '.[dataprep,dev,training,export,search]'
 	@touch $@
 
 bench: $(READY) ## Throughput of kernels, annotation and the whole run beside its floors

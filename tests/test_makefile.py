@@ -52,6 +52,20 @@ def test_pretraining_starts_a_process_per_device() -> None:
     assert answer.stdout.splitlines()[-1].endswith("-m jobs.pretrain --config my.yaml --set steps=5")
 
 
+def test_tuning_gets_its_processes_as_a_setting() -> None:
+    answer = make("-n", "tune", "CONFIG=my.yaml", "SET=tune.min_gain=0.1", "NPROC=2")
+
+    assert answer.stdout.splitlines()[-1].endswith(
+        "python -m jobs.tune --config my.yaml --set tune.min_gain=0.1 --set tune.num_processes=2"
+    )
+
+
+def test_a_search_starts_its_job() -> None:
+    answer = make("-n", "search", "CONFIG=my.yaml", "SET=workers=2")
+
+    assert answer.stdout.splitlines()[-1].endswith("python -m jobs.search --config my.yaml --set workers=2")
+
+
 def test_a_plan_gets_method_and_exponent_as_settings() -> None:
     answer = make("-n", "plan", "CONFIG=my.yaml", "SET=a.b=1", "METHOD=temperature", "ALPHA=0.5")
 

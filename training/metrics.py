@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from training.architecture import ModelConfig, active_body
 
@@ -48,6 +48,16 @@ def peak_tflops(device_name: str, precision: str) -> float | None:
     # Longer names first: L4 is a part of L40S.
     names = sorted(PEAK_TFLOPS, key=len, reverse=True)
     return next((PEAK_TFLOPS[name] for name in names if name in device_name), None)
+
+
+class Recorder(Protocol):
+    """What a training tells its events to."""
+
+    def write(self, event: str, step: int, values: Mapping[str, Any]) -> None:
+        """Take one: the event, its step, its values."""
+
+    def close(self) -> None:
+        """There will be no more."""
 
 
 class MetricsWriter:

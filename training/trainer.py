@@ -33,7 +33,7 @@ from training.checkpoint import Checkpoints, Resumed, first_weights
 from training.config import PretrainConfig, SpikeSettings
 from training.engine import build_engine, passes
 from training.layout import Layout
-from training.metrics import MetricsWriter, ProgressLine, model_flops, peak_tflops
+from training.metrics import MetricsWriter, ProgressLine, Recorder, model_flops, peak_tflops
 from training.micro_batches import MicroBatch, micro_batches
 from training.schedule import learning_rate_share
 from training.source import RankBatch, Source
@@ -145,6 +145,7 @@ class Trainer:
         config: settings.
         source: this rank's batches.
         vocabulary: pieces of the tokeniser that the shards were written with.
+        recorder: for a rehearsal: takes this rank's events, and nothing is written, no checkpoint either.
 
     Raises:
         TrainingError: the vocabulary does not fit the model.
@@ -152,7 +153,14 @@ class Trainer:
         CheckpointError: there is a checkpoint in the run folder that does not fit.
     """
 
-    def __init__(self, config: PretrainConfig, source: Source, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        config: PretrainConfig,
+        source: Source,
+        vocabulary: Vocabulary,
+        *,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.config, self.source, self.vocabulary = config, source, vocabulary
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         self.layout = Layout.of(config, rank=self.rank, world_size=self.world_size)
@@ -183,8 +191,9 @@ class Trainer:
         self.device: torch.device = torch.device(self.engine.device)
         self._positions: list[int] = []  # `next_sample` of the batches since the start or the last rewind
         self._counted_at_s = time.perf_counter()
-        self._metrics: MetricsWriter | None = None
-        if self.rank == 0:
+        self._is_rehearsal = recorder is not None
+        self._metrics = recorder
+        if self.rank == 0 and recorder is None:
             Path(config.run_dir).mkdir(parents=True, exist_ok=True)
             self._metrics = MetricsWriter(Path(config.run_dir), tensorboard=config.tensorboard)
         self._progress = ProgressLine(config.steps)
@@ -407,6 +416,8 @@ class Trainer:
         return 0 if source is None else int(source["sample"])
 
     def _save(self) -> None:
+        if self._is_rehearsal:
+            return
         folder = self.checkpoints.save(self.engine, self.state.step, asdict(self.state))
         self._record("checkpoint", {"folder": str(folder)})
 
