@@ -86,7 +86,7 @@ samples: $(READY) ## Write the sample corpora of the demo
 	@$(JOB)
 
 ##@ Training (CONFIG=configs/training/….yaml SET="key=value …")
-.PHONY: estimate pretrain tune search
+.PHONY: estimate pretrain tune search export
 estimate: $(READY) ## Print memory, days, cost: PRESET=9.7b GPUS=64 GPU=h200 TOKENS=900e9 PRICE=… MFU=|TFLOPS=… SEQ=… MICRO=…
 	@$(RUN) jobs.estimate --preset '$(PRESET)' --gpus '$(GPUS)' --gpu '$(GPU)' --tokens '$(TOKENS)' \
 	  $(if $(PRICE),--price '$(PRICE)') $(if $(MFU),--mfu '$(MFU)') $(if $(TFLOPS),--tflops '$(TFLOPS)') \
@@ -101,6 +101,9 @@ tune: $(READY_TO_TRAIN) ## Measure which micro-batch, ZeRO stage, … train fast
 
 search: $(READY_TO_TRAIN) ## Search learning rate, schedule, batch, or go on: make search CONFIG=configs/training/search-tiny.yaml
 	@$(JOB)
+
+export: $(READY_TO_TRAIN) ## Write a trained encoder for transformers: make export FROM=runs/tiny TO=exports/tiny TOKENIZER=…
+	@$(RUN) jobs.export --from '$(FROM)' --to '$(TO)' $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)')
 
 ##@ Upkeep
 .PHONY: setup bench golden screenshots lock clean

@@ -24,13 +24,10 @@ from typing import Any, Final
 
 import torch
 import torch.distributed as dist
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from training import export
 from training.architecture import ModelConfig, counts
-from training.initialise import Weights
 from training.layout import Layout
 
 SCHEMA_VERSION: Final = 1
@@ -266,63 +263,6 @@ class Checkpoints:
                 f"the checkpoint {name} in {self.folder} cannot be written or read: {failure[0]}. Older ones are as "
                 "they were; make room or choose another run_dir, and start again."
             )
-
-
-def first_weights(place: str, model: ModelConfig, tokenizer_sha256: str) -> tuple[Path, Weights]:
-    """The weights of a checkpoint, for another training to begin with.
-
-    Args:
-        place: folder of a checkpoint, or of a run, whose newest is taken.
-        model: the shape they are for; `max_positions` may differ, as no weight hangs on it.
-        tokenizer_sha256: hash of the tokeniser that they are for.
-
-    Returns:
-        The checkpoint's folder, and what reads the tensor of a name, in fp32, when it is asked for.
-
-    Raises:
-        CheckpointError: there is none, or it is of another shape or tokeniser.
-    """
-    folder = Path(place)
-    pointer = folder / FOLDER / POINTER
-    if pointer.exists():
-        folder = folder / FOLDER / pointer.read_text(encoding="utf-8").strip()
-    try:
-        described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        weights: Weights = safe_open(folder / WEIGHTS, framework="pt").get_tensor
-    except (OSError, ValueError, SafetensorError) as error:
-        raise CheckpointError(
-            f"start_from: {place} is neither a checkpoint nor a run with one ({error}); name the folder of either."
-        ) from error
-    theirs, ours = described["model"], asdict(model)
-    if other := sorted(name for name in ours if name != "max_positions" and theirs.get(name) != ours[name]):
-        told = "; ".join(f"{name} {theirs.get(name)}, not {ours[name]}" for name in other)
-        raise CheckpointError(
-            f"start_from: {folder} is of a model of another shape: {told}; set model to its shape."
-        )
-    if described["tokenizer_sha256"] != tokenizer_sha256:
-        raise CheckpointError(
-            f"start_from: {folder} was trained with a tokeniser whose SHA-256 is {described['tokenizer_sha256']}, but "
-            f"this one has {tokenizer_sha256}: its ids mean other pieces; use that one, and shards of it."
-        )
-    return folder, weights
-
-
-def export_transformers(folder: Path, target: Path, *, pad_id: int, bos_id: int, eos_id: int) -> None:
-    """Write the model of a checkpoint as Hugging Face's transformers reads it, into a folder that is made.
-
-    Args:
-        folder: a checkpoint of a dense encoder.
-        target: where to.
-        pad_id: id of the padding token, which Hugging Face's tokenisers need; so are the next two.
-        bos_id: id of the token that begins a text.
-        eos_id: id of the token that ends a text.
-
-    Raises:
-        ExportError: the model is not a dense encoder.
-    """
-    config = ModelConfig(**json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model"])
-    target.mkdir(parents=True, exist_ok=True)
-    export.write(load_file(folder / WEIGHTS), config, target, pad_id=pad_id, bos_id=bos_id, eos_id=eos_id)
 
 
 def _whole_weights(engine: Any, layout: Layout) -> dict[str, Tensor]:  # noqa: ANN401

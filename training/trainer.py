@@ -29,7 +29,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from training import deepspeed as ds
-from training.checkpoint import Checkpoints, Resumed, first_weights
+from training.checkpoint import Checkpoints, Resumed
 from training.config import PretrainConfig, SpikeSettings
 from training.engine import build_engine, passes
 from training.layout import Layout
@@ -37,6 +37,7 @@ from training.metrics import MetricsWriter, ProgressLine, Recorder, model_flops,
 from training.micro_batches import MicroBatch, micro_batches
 from training.schedule import learning_rate_share
 from training.source import RankBatch, Source
+from training.trained import first_weights
 from training.vocabulary import Vocabulary
 
 Say = Callable[[str], None]

@@ -12,11 +12,16 @@ from pathlib import Path
 import pyarrow.parquet.encryption as pe
 import pytest
 import sentencepiece
+import torch
 import yaml
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from safetensors.torch import load_file
 from shard_maker import plan_of, write_locale, write_manifest
 
+from training.architecture import ModelConfig
+from training.attention import Segments
 from training.keys import EnvironmentKms
+from training.model import build
 
 ROOT = Path(__file__).parents[2]
 
@@ -258,3 +263,38 @@ def test_first_weights_of_another_shape_are_told_in_one_sentence(corpus: Path) -
     assert answer.returncode == 2
     assert "of a model of another shape: num_layers 1, not 2; set model to its shape." in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def exported(corpus: Path, to: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "jobs.export", "--from", str(corpus / "run"), "--to", str(to), *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_trained_encoder_is_exported_for_transformers(corpus: Path, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers", reason="the extra `export` is not installed")
+    assert pretrain(corpus).returncode == 0
+    answer = exported(corpus, tmp_path / "out")
+    again = exported(corpus, tmp_path / "out")
+
+    assert answer.returncode == 0, answer.stderr
+    assert (again.returncode, again.stderr.count("\n")) == (2, 1)
+    assert "holds a model already; choose another folder" in again.stderr
+    theirs = transformers.ModernBertForMaskedLM.from_pretrained(tmp_path / "out").eval()
+    model = build(ModelConfig(**yaml.safe_load((corpus / "config.yaml").read_text())["model"]))
+    model.load_state_dict(load_file(corpus / "run/checkpoints/step-00000004/model.safetensors"))
+    ids = torch.arange(7, 27)
+    states, _ = model.encode(ids, Segments.of([20]))
+    torch.testing.assert_close(theirs(ids[None]).logits[0], model.logits(states), atol=1e-5, rtol=1e-5)
+    assert (tmp_path / "out/tokenizer.model").read_bytes() == (corpus / "tokenizer.model").read_bytes()
+
+
+def test_an_export_with_another_tokeniser_is_refused(corpus: Path, tmp_path: Path) -> None:
+    assert pretrain(corpus).returncode == 0
+    other = tmp_path / "other.model"
+    other.write_bytes((corpus / "tokenizer.model").read_bytes() + b"\x1a\x00")
+
+    answer = exported(corpus, tmp_path / "out", "--tokenizer", str(other))
+
+    assert answer.returncode == 2
+    assert "was trained with a tokeniser whose SHA-256 is" in answer.stderr
+    assert not (tmp_path / "out").exists()

@@ -10,16 +10,16 @@ import torch
 from launched import launch, lines, losses, succeeded, weights
 from memory_source import ROWS, MemorySource, vocabulary
 from memory_source import settings as small
-from safetensors.torch import load_file
 from torch.nn.utils import clip_grad_norm_
 
-from training.checkpoint import CheckpointError, Checkpoints, export_transformers, first_weights
+from training.checkpoint import CheckpointError, Checkpoints
 from training.config import SpikeSettings
 from training.engine import parameter_groups
 from training.initialise import initialise
 from training.layout import Layout
 from training.micro_batches import micro_batches
 from training.model import build
+from training.trained import first_weights
 from training.trainer import is_spike
 
 GOLDEN = Path(__file__).parent / "golden" / "losses.txt"
@@ -297,18 +297,6 @@ def test_only_the_last_checkpoints_stay_and_the_pointer_names_the_newest(runs: P
         "step-00000020",
     ]
     assert (folder / "latest").read_text() == "step-00000020\n"
-
-
-def test_a_checkpoint_is_exported_as_modernbert(runs: Path, tmp_path: Path) -> None:
-    export_transformers(
-        runs / "first/checkpoints/step-00000001", tmp_path / "out", pad_id=0, bos_id=1, eos_id=2
-    )
-
-    written = load_file(tmp_path / "out" / "model.safetensors")
-    assert torch.equal(
-        written["model.embeddings.tok_embeddings.weight"], weights(runs / "first", 1)["embedding.weight"]
-    )
-    assert json.loads((tmp_path / "out" / "config.json").read_text())["model_type"] == "modernbert"
 
 
 def test_metrics_name_speed_and_leave_out_what_a_cpu_does_not_have(runs: Path) -> None:

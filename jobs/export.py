@@ -1,0 +1,29 @@
+"""Write a trained encoder as Hugging Face's transformers reads it (`make export`)."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+BAD_INPUT = 2  # exit code: the arguments or the checkpoint must be others
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the job with the arguments of the command line."""
+    parser = argparse.ArgumentParser(description="Write a trained encoder as transformers reads it.")
+    parser.add_argument("--from", dest="place", required=True, help="folder of a run or of a checkpoint")
+    parser.add_argument("--to", required=True, help="folder to write to")
+    parser.add_argument("--tokenizer", help="its SentencePiece model; by default the one of the run")
+    args = parser.parse_args(argv)
+    from training.trained import export_transformers
+
+    try:
+        folder = export_transformers(args.place, Path(args.to), tokenizer=args.tokenizer)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    print(f"{folder} -> {args.to}: ModernBertForMaskedLM.from_pretrained({args.to!r})")
+
+
+if __name__ == "__main__":
+    main()
