@@ -45,6 +45,7 @@ GIVEN: dict[str, Any] = {
     "global_batch_tokens": 128,
     "micro_batch_tokens": 32,
     "zero": {"offload": "cpu"},
+    "validation": {"every_steps": 5},
 }
 WIDE, NARROW = Candidate(1, False, False, 64), Candidate(2, True, False, 16)
 
@@ -225,7 +226,7 @@ def test_memory_is_predicted_in_bf16_alone() -> None:
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried", 1, "out of memory"),
         ("  exitcode  : -9 (pid: 12)\n", 1, "out of memory"),
         ("", -9, "out of memory"),
-        ("warning\nerror: 3 ranks do not divide\n", 2, "3 ranks do not divide"),
+        ("ValueError: ignored\nerror: 3 ranks do not divide\n", 2, "3 ranks do not divide"),
         (
             "[rank0]: ValueError: no compiler\n[rank1]: RuntimeError: connection closed\n"
             "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n",
