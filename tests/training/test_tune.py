@@ -16,6 +16,7 @@ from jobs.tune import fingerprint, main
 from training.config import PretrainConfig
 from training.micro_batches import micro_batches
 from training.rehearsal import RandomSource, vocabulary_of
+from training.trainer import Trainer
 from training.tune import (
     Candidate,
     Measured,
@@ -268,6 +269,13 @@ def test_random_text_can_be_asked_anything_and_is_the_same_each_time(kind: str) 
     assert len(micro.lengths) == 2
 
 
+def test_a_rehearsal_saves_no_checkpoint() -> None:
+    trainer = Trainer.__new__(Trainer)  # without an engine, a checkpoint cannot be written
+    trainer._is_rehearsal = True
+
+    trainer._save()
+
+
 def write(folder: Path, **changes: Any) -> str:
     path = folder / "config.yaml"
     path.write_text(json.dumps({**GIVEN, "run_dir": str(folder / "run"), **changes}), encoding="utf-8")
@@ -286,7 +294,12 @@ def test_two_processes_are_tuned_and_what_was_measured_is_not_measured_again(
     zero = {"stage": 3, "offload": "cpu", "offload_parameters": True}
     path = write(tmp_path, zero=zero, global_batch_tokens=32, micro_batch_tokens=16)
     few = options(
-        num_processes=2, zero_stages=[1, 3], checkpoint_activations=[True], compile=[False], timed_steps=2
+        num_processes=2,
+        zero_stages=[1, 3],
+        checkpoint_activations=[True],
+        compile=[False],
+        warmup_steps=1,
+        timed_steps=1,
     )
 
     main(["--config", path, *few])
