@@ -100,7 +100,7 @@ def failure(log: str, returncode: int) -> str:
     if returncode == -signal.SIGKILL or any(map(_NO_MEMORY.search, lines)):
         return "out of memory"
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    raised = [line for line in lines if _EXCEPTION.match(line) and "ChildFailedError" not in line]
+    raised = [line for line in lines if _EXCEPTION.match(line)]  # torchrun's own has no text behind the colon
     # Ranks that wait for one that failed fail too, after it.
     reason = (told[-1:] or raised[:1] or [f"it ended with code {returncode}"])[0]
     return reason if len(reason) <= _LONGEST else reason[: _LONGEST - 1] + "…"

@@ -194,6 +194,8 @@ def trial_settings(
         values
         | {
             "run_dir": run_dir,
+            # Enough to go on from, and there are many trials.
+            "checkpoints": {**values.get("checkpoints", {}), "keep_last": 1},
             "validation": {
                 "every_steps": own_step(base, choice, config.min_steps),
                 "batches_per_locale": tokens // choice.global_batch_tokens,
@@ -218,15 +220,13 @@ class Progress:
 def progress(metrics: str) -> Progress:
     """Read the lines of metrics.jsonl; of a step that was done again, the last ones count.
 
-    A line without an end is still being written, or never will be, and is left out.
+    Half a line is left out: it is still being written, or of a process that was killed, and the next one went on in it.
     """
     step, losses = 0, {}
-    for line in metrics.splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break
+    for line in metrics.splitlines():
         try:
             told = json.loads(line)
-        except ValueError:  # a process that was killed left half a line, and the next one went on in it
+        except ValueError:
             continue
         step = max(step, told["step"])
         if told["event"] == "validation" and told["loss_nats_by_locale"]:

@@ -109,6 +109,7 @@ def test_a_trial_is_validated_at_every_rung_on_as_many_tokens_whatever_its_batch
     assert (settings.run_dir, settings.steps) == ("elsewhere", 8)
     assert settings.validation is not None
     assert (settings.validation.every_steps, settings.validation.batches_per_locale) == (2, 1)
+    assert (settings.checkpoints.every_steps, settings.checkpoints.keep_last) == (1000, 1)
     assert [own_step(base(), CHOICE, rung) for rung in (4, 8, 16)] == [2, 4, 8]
 
 

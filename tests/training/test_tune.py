@@ -16,6 +16,7 @@ from jobs.tune import fingerprint, main
 from training.config import PretrainConfig
 from training.micro_batches import micro_batches
 from training.rehearsal import RandomSource, vocabulary_of
+from training.trainer import Trainer
 from training.tune import (
     Candidate,
     Measured,
@@ -45,6 +46,7 @@ GIVEN: dict[str, Any] = {
     "global_batch_tokens": 128,
     "micro_batch_tokens": 32,
     "zero": {"offload": "cpu"},
+    "validation": {"every_steps": 5},
 }
 WIDE, NARROW = Candidate(1, False, False, 64), Candidate(2, True, False, 16)
 
@@ -225,7 +227,7 @@ def test_memory_is_predicted_in_bf16_alone() -> None:
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried", 1, "out of memory"),
         ("  exitcode  : -9 (pid: 12)\n", 1, "out of memory"),
         ("", -9, "out of memory"),
-        ("warning\nerror: 3 ranks do not divide\n", 2, "3 ranks do not divide"),
+        ("ValueError: ignored\nerror: 3 ranks do not divide\n", 2, "3 ranks do not divide"),
         (
             "[rank0]: ValueError: no compiler\n[rank1]: RuntimeError: connection closed\n"
             "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n",
@@ -267,6 +269,13 @@ def test_random_text_can_be_asked_anything_and_is_the_same_each_time(kind: str) 
     assert len(micro.lengths) == 2
 
 
+def test_a_rehearsal_saves_no_checkpoint() -> None:
+    trainer = Trainer.__new__(Trainer)  # without an engine, a checkpoint cannot be written
+    trainer._is_rehearsal = True
+
+    trainer._save()
+
+
 def write(folder: Path, **changes: Any) -> str:
     path = folder / "config.yaml"
     path.write_text(json.dumps({**GIVEN, "run_dir": str(folder / "run"), **changes}), encoding="utf-8")
@@ -285,7 +294,12 @@ def test_two_processes_are_tuned_and_what_was_measured_is_not_measured_again(
     zero = {"stage": 3, "offload": "cpu", "offload_parameters": True}
     path = write(tmp_path, zero=zero, global_batch_tokens=32, micro_batch_tokens=16)
     few = options(
-        num_processes=2, zero_stages=[1, 3], checkpoint_activations=[True], compile=[False], timed_steps=2
+        num_processes=2,
+        zero_stages=[1, 3],
+        checkpoint_activations=[True],
+        compile=[False],
+        warmup_steps=1,
+        timed_steps=1,
     )
 
     main(["--config", path, *few])
