@@ -129,7 +129,9 @@ def test_learning_rates_rise_and_fall_as_the_kind_says(
 
 @pytest.mark.parametrize(
     "path",
-    sorted(set((ROOT / "configs/training").glob("*.yaml")) - set((ROOT / "configs/training").glob("search*"))),
+    sorted(
+        set((ROOT / "configs/training").glob("*.yaml")) - set((ROOT / "configs/training").glob("search*"))
+    ),
     ids=lambda path: path.name,
 )
 def test_every_configuration_of_the_project_loads(path: Path) -> None:
