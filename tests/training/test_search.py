@@ -453,7 +453,7 @@ def text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def wait_for(is_so: Callable[[], bool], within_s: float = 120) -> None:
+def wait_for(is_so: Callable[[], bool], within_s: float = 600) -> None:
     deadline_s = time.monotonic() + within_s
     while not is_so():
         assert time.monotonic() < deadline_s
