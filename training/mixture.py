@@ -67,6 +67,16 @@ class Mixture:
             in_segment_Q = self._counts_before(segment, following.first - segment.first)
             self._before.append(self._before[-1] + in_segment_Q)
 
+    @property
+    def num_strata(self) -> int:
+        """Q."""
+        return len(self._segments[0].share_Q)
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """What it was made of, with shares that sum to 1."""
+        return self._segments
+
     def draws(self, first: int, count: int) -> Draws:
         """The samples `first` to `first + count - 1`.
 
@@ -113,6 +123,35 @@ class Mixture:
         largest = int(np.argmax(segment.share_Q))
         due_Q[largest] += samples - due_Q.sum()
         return due_Q
+
+
+class MixtureOfCorpora:
+    """Mixtures, mixed: one says which corpus a sample is of, and that corpus's own which stratum.
+
+    One mixture of all strata would keep each of them within 1 of its part, but not the sum of many.
+
+    Args:
+        corpora: its strata are the corpora.
+        strata: of each corpus. In all, strata are numbered from corpus to corpus.
+    """
+
+    def __init__(self, corpora: Mixture, strata: Sequence[Mixture]) -> None:
+        self._corpora, self._strata = corpora, strata
+
+    def draws(self, first: int, count: int) -> Draws:
+        """The samples `first` to `first + count - 1`; see `Mixture.draws`."""
+        corpus_N, ordinal_N = self._corpora.draws(first, count)
+        drawn = Draws(np.empty(count, np.int64), np.empty(count, np.int64))
+        before = 0
+        for corpus, mixture in enumerate(self._strata):
+            place_M = np.flatnonzero(corpus_N == corpus)
+            if len(place_M):
+                # Ordinals of a corpus have no gaps.
+                own = mixture.draws(int(ordinal_N[place_M[0]]), len(place_M))
+                drawn.stratum_N[place_M] = own.stratum_N + before
+                drawn.ordinal_N[place_M] = own.ordinal_N
+            before += mixture.num_strata
+        return drawn
 
 
 @lru_cache(maxsize=64)

@@ -45,7 +45,7 @@ from training.manifest import (
     read_manifest,
     verify_shards,
 )
-from training.mixture import Floats, Mixture, Segment
+from training.mixture import Floats, Mixture, MixtureOfCorpora, Segment
 from training.order import Ints, StratumOrder, key_of, mask_key
 from training.packing import Array, length_buckets, packed_batch, padded_batch, rows_of_rank
 from training.shard_reader import (
@@ -135,15 +135,17 @@ class TokenStream(IterableDataset[Batch]):
         self._kms_client = kms_client
         check_world(config, rank, world_size)
         self.start = self._checked(state) if state is not None else self._state(0)
-        phases = self._phases()
-        drawn = {stratum for phase in phases for stratum, share in phase.shares.items() if share}
+        phases = {name: self._phases(name) for name in sorted(self._manifests)}
+        drawn = {
+            of for own in phases.values() for phase in own for of, share in phase.shares.items() if share
+        }
         self._strata = sorted(drawn, key=lambda stratum: (stratum.replay, stratum))
         self.locales = sorted({stratum.corpus_locale for stratum in self._strata})
         for name, manifest in self._manifests.items():
             files = [file for locale in self._drawn_of(name) for file in _train_files(manifest, locale)]
             verify_shards(manifest, files, config.verify)
         self._groups, self._orders, self._tokens_Q = self._read_orders()
-        self._mixture = Mixture(self._segments(phases))
+        self._mixture = self._mixed(phases)
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
@@ -267,29 +269,23 @@ class TokenStream(IterableDataset[Batch]):
             "next_sample": np.array(next_sample),
         }
 
-    def _phases(self) -> list[Phase]:
-        """The phases of the main corpus, with what is mixed in."""
-        config = self.config
+    def _phases(self, replay: str) -> list[Phase]:
+        """The phases of a corpus, in its own tokens."""
+        config, manifest = self.config, self._manifests[replay]
+        if not replay:
+            if config.alpha is None:
+                return phases_of_plan(manifest)
+            return phases_of_alpha(
+                manifest, config.alpha, config.alpha_end, config.anneal_tokens, config.anneal_segments
+            )
+        (part,) = (part for part in config.replay if part.name == replay)
         phases = (
-            phases_of_plan(self.manifest)
-            if config.alpha is None
-            else phases_of_alpha(
-                self.manifest, config.alpha, config.alpha_end, config.anneal_tokens, config.anneal_segments
-            )
+            phases_of_plan(manifest)
+            if part.alpha is None
+            else phases_of_alpha(manifest, part.alpha, None, None, 1)
         )
-        replayed: dict[Stratum, float] = {}
-        for part in config.replay:
-            manifest = self._manifests[part.name]
-            # A replayed plan does not begin again: it stays where the earlier training ended.
-            last = (
-                phases_of_plan(manifest)[-1]
-                if part.alpha is None
-                else phases_of_alpha(manifest, part.alpha, None, None, 1)[-1]
-            )
-            shares = _scaled(last.shares, part.share)
-            replayed |= {of._replace(replay=part.name): share for of, share in shares.items()}
-        main = 1 - sum(part.share for part in config.replay)
-        return [Phase(phase.from_token, _scaled(phase.shares, main) | replayed) for phase in phases]
+        # A replayed plan does not begin again: it stays where the earlier training ended.
+        return [Phase(0, {of._replace(replay=replay): share for of, share in phases[-1].shares.items()})]
 
     def _drawn_of(self, replay: str) -> list[str]:
         return sorted({stratum.locale for stratum in self._strata if stratum.replay == replay})
@@ -330,13 +326,38 @@ class TokenStream(IterableDataset[Batch]):
         mean = order.epoch_size("tokens") / order.epoch_size("documents")
         return mean * kept_share(reader, groups, stratum, self.config.seq_len, self.config.extra_tokens)
 
-    def _segments(self, phases: Sequence[Phase]) -> list[Segment]:
-        """The phases in samples. Shares are of tokens; where samples are documents, short ones must come more often."""
+    def _mixed(self, phases: Mapping[str, Sequence[Phase]]) -> MixtureOfCorpora:
+        """The corpora at their shares of tokens, each by its own phases."""
+        own = {name: Mixture(self._segments(name, of)) for name, of in phases.items()}
+        share = {part.name: part.share for part in self.config.replay}
+        share[""] = 1 - sum(share.values())
+        segments: list[Segment] = []
+        first, begun = 0.0, 0
+        for segment in own[""].segments:
+            if segments:
+                of_main = segments[-1].share_Q[0] / segments[-1].share_Q.sum()
+                first += (segment.first - begun) / of_main
+            begun = segment.first
+            # Where samples are documents, a corpus of short ones must come more often: its phase says how short.
+            phase = {name: segment if not name else mixture.segments[0] for name, mixture in own.items()}
+            rates = [share[name] / self._mean_tokens(name, phase[name]) for name in own]
+            segments.append(Segment(round(first), np.array(rates)))
+        return MixtureOfCorpora(Mixture(segments), list(own.values()))
+
+    def _mean_tokens(self, replay: str, segment: Segment) -> float:
+        """Tokens of a sample of a corpus in a phase."""
+        in_corpus_Q = np.array([stratum.replay == replay for stratum in self._strata])
+        return float(segment.share_Q @ self._tokens_Q[in_corpus_Q])
+
+    def _segments(self, replay: str, phases: Sequence[Phase]) -> list[Segment]:
+        """The phases of a corpus in its samples. Shares are of tokens; short documents must come more often."""
+        strata = [stratum for stratum in self._strata if stratum.replay == replay]
+        tokens_Q = self._tokens_Q[np.array([stratum.replay == replay for stratum in self._strata])]
         segments: list[Segment] = []
         first = 0.0
         for number, phase in enumerate(phases):
-            share_Q = np.array([phase.shares.get(stratum, 0.0) for stratum in self._strata])
-            rate_Q = share_Q / self._tokens_Q
+            share_Q = np.array([phase.shares.get(stratum, 0.0) for stratum in strata])
+            rate_Q = share_Q / tokens_Q
             segment = Segment(round(first), rate_Q)
             if segments and segment.first == segments[-1].first:
                 segments.pop()  # a phase of less than a sample
@@ -382,9 +403,3 @@ class TokenStream(IterableDataset[Batch]):
 
 def _train_files(manifest: Manifest, locale: str) -> list[ShardFile]:
     return [file for file in manifest.of_split(TRAIN) if file.locale == locale]
-
-
-def _scaled(shares: Mapping[Stratum, float], total: float) -> dict[Stratum, float]:
-    """The same shares of something smaller."""
-    whole = sum(shares.values())
-    return {of: share / whole * total for of, share in shares.items()}

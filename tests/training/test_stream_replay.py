@@ -128,6 +128,39 @@ def test_documents_that_are_cut_do_not_take_from_the_share_of_tokens(corpora: tu
     assert tokens["web"] / tokens.total() == pytest.approx(0.25, abs=0.02)
 
 
+def test_the_share_holds_in_every_batch_however_many_locales_there_are(tmp_path: Path) -> None:
+    for name in ("said", "web"):
+        (tmp_path / name).mkdir()
+        write_corpus(tmp_path / name, {f"x{number:02}": [[8] * 4] for number in range(50)})
+    replay = [{"name": "web", "shards": str(tmp_path / "web"), "share": 0.3}]
+    chosen = StreamConfig.model_validate(
+        {"shards": str(tmp_path / "said"), "replay": replay, "seq_len": SEQ_LEN, "batch_sequences": 200}
+    )
+
+    batches = taken(chosen, 12)
+
+    shares = [sum(name.startswith("web/") for name in locales(chosen, [batch])) for batch in batches]
+    assert min(shares) >= 59
+    assert max(shares) <= 61
+
+
+def test_the_phases_of_the_main_plan_are_in_its_own_tokens(
+    tmp_path: Path, corpora: tuple[Path, Path]
+) -> None:
+    entries = [
+        entry for locale in ("de-DE", "en-US") for entry in write_locale(tmp_path, locale, [[[5] * 16] * 4])
+    ]
+    phases = [(0, {"de-DE": 1.0, "en-US": 0.0}), (30 * SEQ_LEN, {"de-DE": 0.0, "en-US": 1.0})]
+    write_manifest(tmp_path, entries, plan_with_phases(phases, {"de-DE": 64, "en-US": 64}))
+    chosen = config(corpora, shards=str(tmp_path))
+
+    names = locales(chosen, taken(chosen, 8))
+
+    own = [name for name in names if not name.startswith("web/")]
+    assert len(own) == 72
+    assert own == ["de-DE"] * 30 + ["en-US"] * 42
+
+
 def test_a_plan_with_phases_is_replayed_as_it_ended(tmp_path: Path, corpora: tuple[Path, Path]) -> None:
     entries = [
         entry for locale in ("de-DE", "en-US") for entry in write_locale(tmp_path, locale, [[[5] * 16] * 4])
