@@ -18,11 +18,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     from training.trained import export_transformers
 
     try:
+        if not args.place or not args.to:
+            raise ValueError("an export needs two folders; name them: make export FROM=runs/… TO=exports/….")
         folder = export_transformers(args.place, Path(args.to), tokenizer=args.tokenizer)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    print(f"{folder} -> {args.to}: ModernBertForMaskedLM.from_pretrained({args.to!r})")
+    print(
+        f"{folder} -> {args.to}\n"
+        f"model: transformers.ModernBertForMaskedLM.from_pretrained({args.to!r})\n"
+        f"tokeniser: sentencepiece.SentencePieceProcessor(model_file={args.to + '/tokenizer.model'!r})"
+    )
 
 
 if __name__ == "__main__":

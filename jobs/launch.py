@@ -14,9 +14,10 @@ from typing import Final
 # What torchrun tells its ranks; a process that was itself started by it must not pass this on.
 _OF_A_RANK: Final = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _NO_MEMORY: Final = re.compile(
-    r"out of memory|can't allocate memory|cannot allocate memory|MemoryError|bad_alloc|exitcode\s*:\s*-9\b|SIGKILL",
-    re.IGNORECASE,
+    r"out of memory|can't allocate memory|cannot allocate memory|MemoryError|bad_alloc", re.IGNORECASE
 )
+# Of a rank that the system killed. torchrun kills ranks too, but only after another one failed with an exception.
+_KILLED: Final = re.compile(r"exitcode\s*:\s*-9\b")
 _RANK: Final = re.compile(r"^\[(?:rank\d+|default\d+)\]:\s*")
 _EXCEPTION: Final = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception): \S")
 _LONGEST: Final = 160  # characters of a reason
@@ -96,11 +97,14 @@ def sigterm_as_interrupt() -> Iterator[None]:
 def failure(log: str, returncode: int) -> str:
     """Why a training failed, in one line, from what it printed and its exit code (below 0: a signal)."""
     lines = [_RANK.sub("", line).strip() for line in log.splitlines()]
-    # A kill without a word is nearly always the system's, for want of memory.
-    if returncode == -signal.SIGKILL or any(map(_NO_MEMORY.search, lines)):
+    if any(map(_NO_MEMORY.search, lines)):
         return "out of memory"
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     raised = [line for line in lines if _EXCEPTION.match(line)]  # torchrun's own has no text behind the colon
+    # A kill without a word is nearly always the system's, for want of memory.
+    is_killed = returncode == -signal.SIGKILL or any(map(_KILLED.search, lines))
+    if is_killed and not told and not raised:
+        return "out of memory"
     # Ranks that wait for one that failed fail too, after it.
     reason = (told[-1:] or raised[:1] or [f"it ended with code {returncode}"])[0]
     return reason if len(reason) <= _LONGEST else reason[: _LONGEST - 1] + "…"

@@ -96,7 +96,13 @@ def _check(config: SearchConfig, base: PretrainConfig) -> None:
     """
     if find_spec("optuna") is None:
         raise SearchError("the search needs Optuna, which is not installed; pip install -e '.[search]'.")
+    _check_data(base)
     batches = config.global_batch_tokens or (base.global_batch_tokens,)
+    if base.data.mode == "bucketed" and len(set(batches)) > 1:
+        raise SearchError(
+            "global_batch_tokens must be one value where the base has data.mode bucketed: with another batch, other "
+            "documents come first, and validation losses cannot be compared."
+        )
     for kind, batch in product(config.schedules, batches):
         choice = Choice(config.learning_rate.high, kind, config.warmup_share.high, batch)
         try:
@@ -107,6 +113,29 @@ def _check(config: SearchConfig, base: PretrainConfig) -> None:
                 f"schedule {kind} with global_batch_tokens {batch} is not possible: {told}"
             ) from error
         accumulation_steps(settings, config.processes_per_trial)
+
+
+def _check_data(base: PretrainConfig) -> None:
+    """Refuse shards that no trial could be judged by.
+
+    Raises:
+        ValueError: shards or tokeniser cannot be used, or there is no validation split.
+    """
+    from training.manifest import VALIDATION, read_manifest
+    from training.vocabulary import Vocabulary
+
+    manifest, tokenizer = read_manifest(base.data.shards), Vocabulary.load(base.data.tokenizer)
+    if tokenizer.sha256 != manifest.tokenizer_sha256:
+        raise SearchError(
+            f"the shards in {base.data.shards} were written with a tokeniser whose SHA-256 is "
+            f"{manifest.tokenizer_sha256}, but {base.data.tokenizer} has {tokenizer.sha256}; set data.tokenizer to "
+            "theirs."
+        )
+    if not manifest.of_split(VALIDATION):
+        raise SearchError(
+            f"{base.data.shards} has no validation split, by which trials are compared; write the shards with one "
+            "(shards.validation_fraction)."
+        )
 
 
 def _check_begun(path: Path, config: SearchConfig, base: PretrainConfig) -> None:
@@ -121,7 +150,12 @@ def _check_begun(path: Path, config: SearchConfig, base: PretrainConfig) -> None
     }
     if not path.exists():
         write_whole(path, _yaml(values))
-    elif yaml.safe_load(path.read_text(encoding="utf-8")) != values:
+        return
+    try:
+        begun = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise SearchError(f"{path} cannot be read ({error}); choose another search_dir.") from error
+    if begun != values:
         raise SearchError(
             f"{path.parent} holds a search that was begun with other settings (they are in {path.name}); give it "
             "those, or choose another search_dir."
@@ -210,11 +244,11 @@ class Search:
         folder = self.folder / "trials" / str(trial.number)
         folder.mkdir(parents=True, exist_ok=True)
         lock = trials.claim(folder, stop_timeout_s=config.stop_timeout_s)
-        if (
-            _STOPPED_AT in trial.user_attrs
-        ):  # it was stopped at a rung, and the search killed before it had ended
+        # It was stopped at a rung, and the search killed before it had ended.
+        if _STOPPED_AT in trial.user_attrs:
             os.close(lock)
             self.study.tell(trial, state=_state("PRUNED"))
+            trials.remove_checkpoints(folder)
             return
         settings = trial_settings(self.base, choice, config, str(folder))
         write_whole(folder / trials.SETTINGS, _yaml(settings.model_dump(mode="json", exclude_unset=True)))
@@ -244,8 +278,10 @@ class Search:
         if one.failed is not None:
             one.trial.set_user_attr(_REASON, one.failed)
             self.study.tell(one.trial, state=_state("FAIL"))
+            trials.remove_checkpoints(one.training.folder)
         elif is_stopped:
             self.study.tell(one.trial, state=_state("PRUNED"))
+            trials.remove_checkpoints(one.training.folder)
         else:
             self.study.tell(one.trial, loss)
         self.running.remove(one)
@@ -256,15 +292,24 @@ class Search:
         for rung, loss in self._losses(one.choice, reached).items():
             if one.failed is not None or _STOPPED_AT in one.trial.user_attrs:
                 return
-            if rung in self.study.trials[one.trial.number].intermediate_values:
+            known = self.study.trials[one.trial.number]
+            if rung in known.intermediate_values:
+                # A search may have been killed between the report and the decision.
+                is_decided = f"completed_rung_{rungs(self.config).index(rung)}" in known.system_attrs
+                if not is_decided and rung == known.last_step:
+                    self._decide(one, rung)
                 continue
             if not math.isfinite(loss):
                 step = own_step(self.base, one.choice, rung)
                 one.failed = f"it diverged: the validation loss at step {step} is {loss}"
                 return
             one.trial.report(loss, rung)
-            if rung < self.config.max_steps and one.trial.should_prune():
-                one.trial.set_user_attr(_STOPPED_AT, rung)
+            self._decide(one, rung)
+
+    def _decide(self, one: Running, rung: int) -> None:
+        """Ask the study whether a trial goes on after a rung whose loss it knows."""
+        if rung < self.config.max_steps and one.trial.should_prune():
+            one.trial.set_user_attr(_STOPPED_AT, rung)
 
     def _losses(self, choice: Choice, reached: Progress) -> dict[int, float]:
         """By rung, as far as the trial has come."""
@@ -300,6 +345,8 @@ class Search:
             values = with_choice(
                 self.base, winner.choice, steps=self.base.steps, decay_share=self.config.decay_share
             )
+            # Not the base's: a training of other settings may lie there, and would be gone on with.
+            values["run_dir"] = str(self.folder / "best")
             PretrainConfig.model_validate(values)
             write_whole(path, f"# trial {winner.number}: {winner.loss_nats:.4f} nats\n{_yaml(values)}")
         print(f"best: trial {winner.number} with {winner.loss_nats:.3f} nats\n{path}")
@@ -308,15 +355,20 @@ class Search:
 def _study(config: SearchConfig, path: Path) -> Any:  # noqa: ANN401 (imported late)
     """The study in a file, which is made if it is not there."""
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        storage=f"sqlite:///{path.resolve()}",
-        study_name="search",
-        load_if_exists=True,
-        direction="minimize",
-        pruner=pruner(config),
-    )
+    try:
+        return optuna.create_study(
+            storage=f"sqlite:///{path.resolve()}",
+            study_name="search",
+            load_if_exists=True,
+            direction="minimize",
+            pruner=pruner(config),
+        )
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        told = str(error).splitlines()[0]
+        raise SearchError(f"{path} cannot be read ({told}); choose another search_dir.") from error
 
 
 def pruner(config: SearchConfig) -> "optuna.pruners.BasePruner":

@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,13 +94,20 @@ def claim(folder: Path, *, stop_timeout_s: float) -> int:
             print(
                 f"trial {folder.name} is still training: it is asked to stop, and goes on from its checkpoint"
             )
-            os.kill(int(holder), signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it is gone, and a process that it started still ends
+                os.kill(int(holder), signal.SIGTERM)
             asked_at_s = time.monotonic()
         elif asked_at_s is not None and time.monotonic() > asked_at_s + stop_timeout_s:
-            os.killpg(int(holder), signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(int(holder), signal.SIGKILL)
         time.sleep(0.1)
     os.ftruncate(descriptor, 0)
     return descriptor
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Free the space of a trial that nobody goes on with; its metrics and its log stay."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def lock_search(folder: Path) -> int:

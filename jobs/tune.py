@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from jobs import launch
 from jobs.config import load_config
 from training.config import PretrainConfig
+from training.layout import Layout
 from training.tune import (
     HEADER,
     SEARCH_ONLY,
@@ -37,6 +38,7 @@ from training.tune import (
 
 BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
 SCHEMA_VERSION: Final = 1
+REFUSED: Final = "refused: "  # begins the reason of a candidate that the settings exclude
 _SHUTDOWN_S: Final = 5
 
 
@@ -74,6 +76,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _tune(config: TuneConfig) -> None:
     tune = config.tune
+    Layout.of(
+        config, rank=0, world_size=tune.num_processes
+    )  # refuses ranks that the model is not divided over
     if not fits_batch(config, config.data.seq_len, tune.num_processes):
         raise TuneError(
             f"global_batch_tokens {config.global_batch_tokens} is no multiple of data.seq_len {config.data.seq_len} × "
@@ -138,7 +143,13 @@ class Results:
         except (OSError, ValueError):
             return
         if {name: saved.get(name) for name in self._head} == self._head:
-            self.outcomes = {key: _outcome(value) for key, value in saved["results"].items()}
+            known = {key: _outcome(value) for key, value in saved["results"].items()}
+            # What failed may run another time: the device was busy, or the machine slow.
+            self.outcomes = {
+                key: outcome
+                for key, outcome in known.items()
+                if outcome.measured is not None or str(outcome.reason).startswith(REFUSED)
+            }
 
     def add(self, outcome: Outcome) -> None:
         """Take an outcome, and write the file anew."""
@@ -167,7 +178,7 @@ def _measure(config: TuneConfig, candidate: Candidate, folder: Path) -> Outcome:
             rehearsed = rehearsal(config, candidate, str(Path(given) / "run"))
         except ValidationError as error:
             problem = error.errors()[0]
-            return Outcome(candidate, None, f"refused: {problem['msg'].removeprefix('Value error, ')}")
+            return Outcome(candidate, None, f"{REFUSED}{problem['msg'].removeprefix('Value error, ')}")
         asked = {"config": rehearsed.model_dump(mode="json"), "timed_steps": tune.timed_steps}
         settings.write_text(json.dumps(asked), encoding="utf-8")
         arguments = [str(settings), str(answer)]

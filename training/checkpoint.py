@@ -120,7 +120,7 @@ class Checkpoints:
         if config["manifest_sha256"] != self._manifest_sha256:
             raise CheckpointError(
                 f"{folder} was trained on shards whose manifest has the SHA-256 {config['manifest_sha256']}, but these "
-                f"have {self._manifest_sha256}; give it those, or choose another run_dir."
+                f"(replayed ones included) have {self._manifest_sha256}; give it those, or choose another run_dir."
             )
         if saved["zero_stage"] != self._zero_stage:
             raise CheckpointError(

@@ -9,9 +9,11 @@ stopped. What makes losses comparable at a rung:
 - The schedule of every trial is that of the whole search length, `max_steps`, of which warm-up and fall are shares. At
   a rung, all are at the same share of it; a kind that falls late shows its worth late, which a larger `min_steps`
   respects.
-- The validation tokens are the same ones, however large the batch.
+- The validation tokens are the same ones, however large the batch. In bucketed mode they would not be, so only one
+  batch is allowed there.
 
-The value of a trial is the mean over locales of its validation loss. Pure; `jobs/search.py` runs the trials.
+The value of a trial is the mean over locales of its validation loss, replayed corpora left out. Pure; `jobs/search.py`
+runs the trials.
 """
 
 import json
@@ -27,7 +29,7 @@ from training.config import PretrainConfig, StrictConfig, ValidationSettings
 
 # What may be changed between two starts of one search.
 ENGINEERING: Final = frozenset(
-    {"search_dir", "num_trials", "workers", "processes_per_trial", "poll_s", "stop_timeout_s"}
+    {"search_dir", "pretrain", "num_trials", "workers", "processes_per_trial", "poll_s", "stop_timeout_s"}
 )
 
 
@@ -222,15 +224,17 @@ def progress(metrics: str) -> Progress:
 
     Half a line is left out: it is still being written, or of a process that was killed, and the next one went on in it.
     """
-    step, losses = 0, {}
+    step = 0
+    losses: dict[int, float] = {}
     for line in metrics.splitlines():
         try:
             told = json.loads(line)
         except ValueError:
             continue
         step = max(step, told["step"])
-        if told["event"] == "validation" and told["loss_nats_by_locale"]:
-            losses[told["step"]] = fmean(told["loss_nats_by_locale"].values())
+        if told["event"] == "validation":
+            own = [loss for name, loss in told["loss_nats_by_locale"].items() if "/" not in name]
+            losses |= {told["step"]: fmean(own)} if own else {}
     return Progress(step, losses)
 
 

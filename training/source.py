@@ -103,6 +103,6 @@ class StreamSource:
     def validation(self, batches_per_locale: int) -> Iterator[tuple[str, RankBatch]]:
         """Locale and batch of the validation splits, locale by locale, replayed corpora after the main one."""
         for name in ("", *(part.name for part in self._config.replay)):
-            for locale in self._stream.validation(replay=name).locales:
+            for locale in self._stream.validation_locales(replay=name):
                 for batch in islice(self._stream.validation([locale], replay=name), batches_per_locale):
                     yield f"{name}/{locale}" if name else locale, batch

@@ -35,6 +35,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from training.keys import KmsClientFactory
 from training.manifest import (
     TRAIN,
+    VALIDATION,
     Manifest,
     Phase,
     ShardFile,
@@ -169,6 +170,10 @@ class TokenStream(IterableDataset[Batch]):
     def state_after(self, batch: Mapping[str, torch.Tensor]) -> StreamState:
         """The state of a training that has used this batch and all before it."""
         return self._state(int(batch["next_sample"]))
+
+    def validation_locales(self, *, replay: str = "") -> list[str]:
+        """Locales that have a validation split; arguments as in `validation`."""
+        return sorted({file.locale for file in self._manifests[replay].of_split(VALIDATION)})
 
     def validation(self, locales: Sequence[str] | None = None, *, replay: str = "") -> ValidationStream:
         """The validation split once, locale by locale; see `ValidationStream`.
@@ -372,6 +377,13 @@ class TokenStream(IterableDataset[Batch]):
         settings = json.dumps(self.config.order_settings(), sort_keys=True).encode()
         return StreamState(sample, self.manifest_sha256, hashlib.sha256(settings).hexdigest())
 
+    @property
+    def _told_shards(self) -> str:
+        if len(self._manifests) == 1:
+            return f"the manifest of {self.config.shards} has the SHA-256"
+        folders = ", ".join(manifest.folder for manifest in self._manifests.values())
+        return f"the manifests of {folders} have together the SHA-256"
+
     def _sha256(self) -> str:
         if len(self._manifests) == 1:
             return self.manifest.sha256
@@ -390,13 +402,13 @@ class TokenStream(IterableDataset[Batch]):
         here = self._state(state.sample)
         if state.manifest_sha256 != here.manifest_sha256:
             raise StreamError(
-                f"the manifest of {self.config.shards} has the SHA-256 {here.manifest_sha256}, but the state is of one "
-                f"with {state.manifest_sha256}; give it those shards, or start a new training."
+                f"{self._told_shards} {here.manifest_sha256}, but the state is of {state.manifest_sha256}; give it "
+                "those shards, or start a new training."
             )
         if state.order_sha256 != here.order_sha256:
             raise StreamError(
                 "the state is of a stream with other settings (seed, mode, seq_len, separators, block_row_groups, "
-                "alpha, or the batches of bucketed mode); set them as they were, or start a new training."
+                "alpha, replay, or the batches of bucketed mode); set them as they were, or start a new training."
             )
         return state
 

@@ -110,11 +110,12 @@ class StreamConfig(BaseModel):
 
     def order_settings(self) -> dict[str, object]:
         """The settings that decide the order of the samples, for the state."""
-        free = {"shards", "verify", "batch_sequences"}
+        free = {"shards", "replay", "verify", "batch_sequences"}
         if self.mode == "packed":
             free |= {"batch_tokens", "batch_multiple", "window_documents"}
         settings = self.model_dump(exclude=free)
-        settings["replay"] = [part.model_dump(exclude={"shards"}) for part in self.replay]
+        if self.replay:
+            settings["replay"] = [part.model_dump(exclude={"shards"}) for part in self.replay]
         return settings
 
 

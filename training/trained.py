@@ -9,7 +9,6 @@ from typing import Any, Final
 import sentencepiece
 import yaml
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 
 from training import export
 from training.architecture import ModelConfig
@@ -34,10 +33,26 @@ def checkpoint_in(place: str) -> tuple[Path, dict[str, Any]]:
     try:
         if pointer.exists():
             folder = folder / FOLDER / pointer.read_text(encoding="utf-8").strip()
-        return folder, json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        described = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{place} is neither a checkpoint nor a run with one ({error}); name the folder of either."
+        ) from error
+    if not isinstance(described, dict) or not {"model", "tokenizer_sha256"} <= described.keys():
+        raise CheckpointError(
+            f"{folder} is not a checkpoint of this project, or of an earlier version: its {CONFIG} does not name model "
+            "and tokenizer_sha256; name the folder of a run (an exported model cannot be gone on from)."
+        )
+    return folder, described
+
+
+def _weights_in(folder: Path) -> Any:  # noqa: ANN401 (safetensors has no types)
+    """The opened weights of a checkpoint; each is read when it is asked for."""
+    try:
+        return safe_open(folder / WEIGHTS, framework="pt")
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder / WEIGHTS} cannot be read ({error}); choose another checkpoint."
         ) from error
 
 
@@ -67,12 +82,7 @@ def first_weights(place: str, model: ModelConfig, tokenizer_sha256: str) -> tupl
             f"start_from: {folder} was trained with a tokeniser whose SHA-256 is {described['tokenizer_sha256']}, but "
             f"this one has {tokenizer_sha256}: its ids mean other pieces; use that one, and shards of it."
         )
-    try:
-        return folder, safe_open(folder / WEIGHTS, framework="pt").get_tensor
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"start_from: {folder / WEIGHTS} cannot be read ({error}); choose another checkpoint."
-        ) from error
+    return folder, _weights_in(folder).get_tensor
 
 
 def export_transformers(place: str, target: Path, *, tokenizer: str | None = None) -> Path:
@@ -104,10 +114,11 @@ def export_transformers(place: str, target: Path, *, tokenizer: str | None = Non
     begin_id = sentencepiece.SentencePieceProcessor(model_file=str(path)).bos_id()
     config = ModelConfig(**described["model"])
     export.modernbert_config(config, pad_id=0, bos_id=0, eos_id=0)  # refuses before anything is written
+    weights = _weights_in(folder)
     target.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target / TOKENIZER)
     export.write(
-        load_file(folder / WEIGHTS),
+        {name: weights.get_tensor(name) for name in weights.keys()},  # noqa: SIM118 (no dictionary)
         config,
         target,
         pad_id=vocabulary.pad_id,
@@ -119,7 +130,7 @@ def export_transformers(place: str, target: Path, *, tokenizer: str | None = Non
 
 
 def _tokenizer_of(checkpoint: Path) -> str:
-    path = checkpoint.resolve().parents[1] / "config.yaml"
+    path = checkpoint.resolve().parent.parent / "config.yaml"
     try:
         return str(yaml.safe_load(path.read_text(encoding="utf-8"))["data"]["tokenizer"])
     except (OSError, KeyError, TypeError, yaml.YAMLError) as error:

@@ -216,6 +216,10 @@ class Trainer:
             self._save()
             if config.validation is not None and config.start_from is not None:
                 self._record("validation", {"loss_nats_by_locale": self.validate()})
+        if state.step >= config.steps:
+            self._say(
+                f"all {config.steps:,} steps are done; to go on, raise steps, or choose another run_dir."
+            )
         with stopping_on_sigterm() as is_asked_to_stop:
             batches = self.source.read(state.source) if state.step < config.steps else iter(())
             while state.step < config.steps:

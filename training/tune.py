@@ -177,6 +177,7 @@ def rehearsal(config: TuneConfig, candidate: Candidate, run_dir: str) -> Pretrai
     """
     values = with_candidate(config, candidate) | {
         "run_dir": run_dir,
+        "start_from": None,  # weights do not change how long a step takes
         "steps": config.tune.warmup_steps + config.tune.timed_steps,
         "schedule": {"kind": "constant"},
         "spikes": None,
@@ -188,8 +189,8 @@ def rehearsal(config: TuneConfig, candidate: Candidate, run_dir: str) -> Pretrai
 
 
 def predicted_bytes(config: TuneConfig, candidate: Candidate, *, on_cpu: bool) -> float | None:
-    """Peak per rank by the estimator, which knows bf16 only."""
-    if config.precision != "bf16":
+    """Peak per rank by the estimator, which knows bf16 only, and no model that is divided."""
+    if config.precision != "bf16" or config.pipeline_stages > 1 or config.expert_parallel > 1:
         return None
     zero = config.zero
     offload: Offload = (

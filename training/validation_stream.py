@@ -45,7 +45,7 @@ class ValidationStream(IterableDataset[Batch]):
         self.locales = sorted(there if locales is None else set(locales))
         if missing := sorted(set(self.locales) - there):
             raise StreamError(
-                f"{config.shards} has no validation split of {', '.join(missing)}; leave it out."
+                f"{manifest.folder} has no validation split of {', '.join(missing)}; leave it out."
             )
         files = [file for file in manifest.of_split(VALIDATION) if file.locale in self.locales]
         verify_shards(manifest, files, config.verify)

@@ -70,7 +70,7 @@ class Vocabulary:
         """The vocabulary of a loaded SentencePiece model.
 
         Raises:
-            VocabularyError: it has no mask or fewer than two sentinels.
+            VocabularyError: it has no padding, end, or mask, or fewer than two sentinels.
         """
         pieces = [processor.id_to_piece(index) for index in range(processor.get_piece_size())]
         ids = {piece: index for index, piece in enumerate(pieces)}
@@ -81,6 +81,11 @@ class Vocabulary:
             raise VocabularyError(
                 f"the tokeniser needs the pieces {MASK_PIECE}, {SENTINEL_PIECE.format(0)} and "
                 f"{SENTINEL_PIECE.format(1)}; train it with tokenizer.num_sentinels of at least 2."
+            )
+        if processor.pad_id() < 0 or processor.eos_id() < 0:
+            raise VocabularyError(
+                f"the tokeniser needs pieces for padding (its pad_id is {processor.pad_id()}) and for the end of "
+                f"a text (eos_id {processor.eos_id()}); train it with both."
             )
         special = [processor.is_control(index) or processor.is_unknown(index) for index in range(len(pieces))]
         is_special_V = np.array(special)
