@@ -17,6 +17,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -73,7 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     realdata = Path(os.environ["MAGISTER_REALDATA"])
     os.environ["OMP_NUM_THREADS"] = "1"
     # Kept with the runs, so that a second start can read the shards: this is a benchmark of public text.
-    with work_folder(args.keep) as folder:
+    # A folder that is kept may be there: the runs in it are gone on with.
+    with nullcontext(Path(args.keep)) if args.keep else work_folder(None) as folder:
+        folder.mkdir(parents=True, exist_ok=True)
         _set_key(folder)
         if not (folder / "run/report/index.html").exists():
             _run("jobs.prepare", "configs/dataprep/realdata.yaml", folder / "run", _sets(folder))
