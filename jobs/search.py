@@ -96,7 +96,6 @@ def _check(config: SearchConfig, base: PretrainConfig) -> None:
     """
     if find_spec("optuna") is None:
         raise SearchError("the search needs Optuna, which is not installed; pip install -e '.[search]'.")
-    _check_data(base)
     batches = config.global_batch_tokens or (base.global_batch_tokens,)
     if base.data.mode == "bucketed" and len(set(batches)) > 1:
         raise SearchError(
@@ -113,9 +112,10 @@ def _check(config: SearchConfig, base: PretrainConfig) -> None:
                 f"schedule {kind} with global_batch_tokens {batch} is not possible: {told}"
             ) from error
         accumulation_steps(settings, config.processes_per_trial)
+    check_data(base)
 
 
-def _check_data(base: PretrainConfig) -> None:
+def check_data(base: PretrainConfig) -> None:
     """Refuse shards that no trial could be judged by.
 
     Raises:

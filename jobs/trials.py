@@ -54,7 +54,7 @@ class Training:
     def failure(self) -> str:
         """Why it ended, in one line."""
         if self.process.returncode == 0:
-            return "it ended before its last step, or its shards have no validation split"
+            return "it ended before its last step"
         told = (self.folder / _LOG).read_text(encoding="utf-8", errors="replace")
         return launch.failure(told, self.process.returncode)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from memory_source import vocabulary
 from pydantic import ValidationError
+from shard_maker import plan_of, write_locale, write_manifest
 from test_pretrain_job import corpus  # noqa: F401 (a fixture)
 
 from jobs import launch
+from jobs import search as search_job
 from jobs.config import load_config
 from jobs.search import main, pruner
 from jobs.trials import claim
@@ -40,6 +44,7 @@ from training.search import (
     trial_settings,
     with_choice,
 )
+from training.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 BASE: dict[str, Any] = {
@@ -272,6 +277,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., l
         return [sys.executable, str(tmp_path / "stand_in.py"), *arguments]
 
     monkeypatch.setattr(launch, "command", command)
+    monkeypatch.setattr(search_job, "check_data", lambda _: None)  # the stand-in reads none
 
     def prepared(plan: dict[str, list[Any]], **changes: Any) -> list[str]:
         monkeypatch.setenv("PLAN", json.dumps(plan))
@@ -313,12 +319,12 @@ def test_trials_finish_are_stopped_or_fail_with_a_reason_and_the_search_goes_on(
         ("3", "1.000", "failed: it diverged: the validation loss at step 8 is nan"),
         ("4", "", "failed: out of memory"),
         ("5", "0.700", "finished"),
-        ("6", "0.500", "failed: it ended before its last step, or its shards have no validation split"),
+        ("6", "0.500", "failed: it ended before its last step"),
     ]
     winner = load_config(str(tmp_path / "search/best.yaml"), [], PretrainConfig)
     given = yaml.safe_load((tmp_path / "search/trials/5/settings.yaml").read_text())
     assert winner.optimizer.learning_rate == given["optimizer"]["learning_rate"]
-    assert (winner.run_dir, winner.steps) == ("r", 100)
+    assert (winner.run_dir, winner.steps) == (str(tmp_path / "search/best"), 100)
 
 
 def test_what_is_drawn_hangs_on_seed_and_number_and_not_on_workers_or_starts(
@@ -377,6 +383,71 @@ def test_a_training_that_outlived_its_search_is_stopped_before_its_folder_is_use
 
     assert sleeping.wait(timeout=1) == -signal.SIGTERM
     os.close(again)
+
+
+def test_several_batches_cannot_be_compared_on_buckets(
+    stand_in: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = stand_in({"0": ["done"]}, global_batch_tokens=[64, 128])
+    bucketed = {**BASE, "data": {**BASE["data"], "mode": "bucketed"}}
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(bucketed), encoding="utf-8")
+
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    assert "must be one value where the base has data.mode bucketed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"split": "train"}, "has no validation split, by which trials are compared"),
+        ({"tokenizer_sha256": "5e1f"}, "were written with a tokeniser whose SHA-256 is 5e1f"),
+    ],
+)
+def test_data_that_no_trial_can_be_judged_by_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], sentence: str
+) -> None:
+    split, digest = change.get("split", "validation"), change.get("tokenizer_sha256", "t")
+    files = write_locale(tmp_path, "de", [[[7, 8]]], split=split)
+    write_manifest(tmp_path, files, plan_of({"de": 1.0}, {"de": 2}), tokenizer_sha256=digest)
+    monkeypatch.setattr(Vocabulary, "load", lambda _: replace(vocabulary(), sha256="t"))
+    base = PretrainConfig.model_validate(
+        {**BASE, "data": {**BASE["data"], "shards": str(tmp_path), "tokenizer": "t"}}
+    )
+
+    with pytest.raises(SearchError, match=sentence):
+        search_job.check_data(base)
+
+
+def test_the_best_has_a_run_folder_of_its_own(stand_in: Callable[..., list[str]], tmp_path: Path) -> None:
+    main(stand_in({"0": [2.0, 2.0, 2.0, "done"]}))
+
+    best = yaml.safe_load((tmp_path / "search/best.yaml").read_text())
+
+    assert best["run_dir"] == str(tmp_path / "search/best")
+    assert best["run_dir"] != BASE["run_dir"]
+
+
+def test_a_study_that_cannot_be_read_is_told_in_one_sentence(
+    stand_in: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search/study.db").write_bytes(b"no database" * 100)
+
+    with pytest.raises(SystemExit):
+        main(stand_in({"0": ["done"]}))
+
+    told = capsys.readouterr().err
+    assert "study.db cannot be read" in told
+    assert told.count("\n") == 1
+
+
+def test_replayed_corpora_do_not_count() -> None:
+    losses = {"de": 1.0, "fr": 3.0, "web/de": 9.0}
+    line = json.dumps({"event": "validation", "step": 5, "loss_nats_by_locale": losses})
+
+    assert progress(line + "\n").losses == {5: 2.0}
 
 
 @pytest.mark.parametrize(

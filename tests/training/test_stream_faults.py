@@ -198,7 +198,7 @@ def test_a_state_of_another_manifest(folder: Path) -> None:
     state = found.state_after(next(iter(found)))
     change(folder, vocab_size=1_000_001)
 
-    with refused(f"has the SHA-256 [0-9a-f]{{64}}, but the state is of one with {state.manifest_sha256}"):
+    with refused(f"has the SHA-256 [0-9a-f]{{64}}, but the state is of {state.manifest_sha256}"):
         stream(folder, state=state)
 
 

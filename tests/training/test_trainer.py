@@ -19,7 +19,7 @@ from training.initialise import initialise
 from training.layout import Layout
 from training.micro_batches import micro_batches
 from training.model import build
-from training.trained import first_weights
+from training.trained import checkpoint_in, first_weights
 from training.trainer import is_spike
 
 GOLDEN = Path(__file__).parent / "golden" / "losses.txt"
@@ -121,6 +121,32 @@ def test_first_weights_that_do_not_fit_are_refused(
 
     with pytest.raises(CheckpointError, match=sentence):
         first_weights(str(runs / place), shape, tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("described", "sentence"),
+    [
+        ("[]", "is not a checkpoint of this project"),
+        ('{"model_type": "modernbert"}', "an exported model cannot be gone on from"),
+        ("{", "is neither a checkpoint nor a run with one"),
+    ],
+)
+def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path, described: str, sentence: str) -> None:
+    (tmp_path / "config.json").write_text(described)
+
+    with pytest.raises(CheckpointError, match=sentence):
+        checkpoint_in(str(tmp_path))
+
+
+def test_weights_that_were_cut_off_are_refused(runs: Path, tmp_path: Path) -> None:
+    whole = runs / "stage-1/checkpoints/step-00000010"
+    (tmp_path / "config.json").write_bytes((whole / "config.json").read_bytes())
+    (tmp_path / "model.safetensors").write_bytes((whole / "model.safetensors").read_bytes()[:-100])
+
+    with pytest.raises(
+        CheckpointError, match=r"model.safetensors cannot be read .*; choose another checkpoint"
+    ):
+        first_weights(str(tmp_path), small("nowhere").model.architecture(), "")
 
 
 def test_after_kill_9_a_training_ends_in_the_same_bits(runs: Path) -> None:

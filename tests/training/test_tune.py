@@ -227,6 +227,12 @@ def test_memory_is_predicted_in_bf16_alone() -> None:
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory: you tried", 1, "out of memory"),
         ("  exitcode  : -9 (pid: 12)\n", 1, "out of memory"),
         ("", -9, "out of memory"),
+        (
+            "[rank1]: RuntimeError: expected scalar type\nUnable to shutdown process, forcefully exiting via SIGKILL\n"
+            "  exitcode  : -9 (pid: 12)\n",
+            1,
+            "RuntimeError: expected scalar type",
+        ),
         ("ValueError: ignored\nerror: 3 ranks do not divide\n", 2, "3 ranks do not divide"),
         (
             "[rank0]: ValueError: no compiler\n[rank1]: RuntimeError: connection closed\n"
