@@ -32,7 +32,7 @@ from benchmarks.common import machine_facts, markdown_table, module_command, pub
 
 VOCABULARY: Final = 8_000
 KEY_ID: Final = "MAGISTER_BENCH_KEY"
-REPLAY_SHARE: Final = 0.3
+REPLAY_SHARE: Final = 0.5
 LAST_DAY: Final = datetime(2026, 3, 31, tzinfo=UTC)
 _SMOOTHING: Final = 0.1  # added to every piece's count, so that none has probability 0
 _ZIPF: Final = 1.1
@@ -58,7 +58,7 @@ FIRST: Final[dict[str, Any]] = {
 }
 SECOND: Final[dict[str, Any]] = {
     **FIRST,
-    "optimizer": {"learning_rate": 1e-3},
+    "optimizer": {"learning_rate": 4e-4},
     "schedule": {"kind": "linear", "warmup_steps": 50},
     "steps": 1_500,
     "validation": {"every_steps": 250, "batches_per_locale": 10},

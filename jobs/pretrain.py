@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _train(config: PretrainConfig) -> None:
     from training.layout import Layout
     from training.source import StreamSource, stream_config
-    from training.trainer import Trainer, start_ranks
+    from training.trainer import Trainer, leave_ranks, start_ranks
     from training.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.load(config.data.tokenizer)
@@ -58,6 +58,7 @@ def _train(config: PretrainConfig) -> None:
         resolved = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         (folder / "config.yaml").write_text(resolved, encoding="utf-8")
     Trainer(config, source, vocabulary).train()
+    leave_ranks()
 
 
 def _check_tokenizer(config: PretrainConfig, of_shards: str, own: str) -> None:

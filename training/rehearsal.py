@@ -18,7 +18,7 @@ import torch.distributed as dist
 
 from training.config import PretrainConfig
 from training.source import RankBatch
-from training.trainer import Trainer, start_ranks
+from training.trainer import Trainer, leave_ranks, start_ranks
 from training.tune import Measured
 from training.vocabulary import Vocabulary
 
@@ -156,8 +156,7 @@ def main() -> None:
     measured = rehearse(PretrainConfig.model_validate(asked["config"]), timed_steps=asked["timed_steps"])
     if dist.get_rank() == 0:
         Path(answer).write_text(json.dumps(asdict(measured)), encoding="utf-8")
-    dist.barrier()
-    dist.destroy_process_group()
+    leave_ranks()
 
 
 if __name__ == "__main__":

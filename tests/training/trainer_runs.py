@@ -19,7 +19,7 @@ from training.checkpoint import CheckpointError
 from training.layout import Layout
 from training.model import Losses
 from training.source import RankBatch
-from training.trainer import Trainer, TrainingError, start_ranks
+from training.trainer import Trainer, TrainingError, leave_ranks, start_ranks
 
 SPIKE_AT = 14 * ROWS  # `next_sample` of the batch of the spike
 STAGES = (1, 2, 3)
@@ -220,8 +220,7 @@ def main(functions: Mapping[str, Any]) -> None:
     start_ranks()
     for name in sys.argv[2:]:
         functions[name](folder)
-    dist.barrier()
-    dist.destroy_process_group()
+    leave_ranks()
 
 
 if __name__ == "__main__":
