@@ -93,8 +93,8 @@ estimate: $(READY) ## Print memory, days, cost: PRESET=9.7b GPUS=64 GPU=h200 TOK
 	  $(if $(SEQ),--seq '$(SEQ)') $(if $(MICRO),--micro '$(MICRO)')
 
 pretrain: $(READY_TO_TRAIN) ## Pretrain a model on shards, or go on: make pretrain CONFIG=configs/training/tiny.yaml NPROC=2
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RUN) torch.distributed.run --standalone --nproc-per-node $(or $(NPROC),1) \
-	  -m jobs.pretrain --config $(CONFIG) $(addprefix --set ,$(SET))
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(RUN) jobs.pretrain --config $(CONFIG) --nproc $(or $(NPROC),1) \
+	  $(addprefix --set ,$(SET))
 
 tune: $(READY_TO_TRAIN) ## Measure which micro-batch, ZeRO stage, … train fastest here: make tune CONFIG=… NPROC=2 SET="tune.timed_steps=9"
 	@$(JOB) --set tune.num_processes=$(or $(NPROC),1)

@@ -1,11 +1,13 @@
 """Trainings as processes of their own: how they are started and stopped, and why one failed, in one line."""
 
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +39,46 @@ def command(module: str, arguments: Sequence[str], num_processes: int, *, shutdo
         return [*python, module, *arguments]
     ranks = ["--nproc-per-node", str(num_processes), "--shutdown-timeout", str(shutdown_s)]
     return [*python, "torch.distributed.run", "--standalone", *ranks, "-m", module, *arguments]
+
+
+def run_ranks(module: str, arguments: Sequence[str], num_processes: int, *, shutdown_s: int) -> int:
+    """Run a module on so many ranks of this machine, as torchrun would, and wait for them.
+
+    torchrun's own account of a rank that failed is a page long, where the rank has said why in a sentence.
+
+    Args:
+        module: its name.
+        arguments: of the module.
+        num_processes: ranks.
+        shutdown_s: seconds that the ranks have after SIGTERM before they are killed.
+
+    Returns:
+        0; the exit code of the rank that failed first, or 1 if a signal killed it; or 128 and the signal that this
+        process got and passed on.
+    """
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=num_processes,
+        run_id=str(uuid.uuid4()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        shutdown_timeout=shutdown_s,
+    )
+    try:
+        elastic_launch(config, sys.executable)("-m", module, *arguments)
+    except ChildFailedError as error:
+        _, first = error.get_first_failure()
+        return max(1, first.exitcode)
+    except SignalException as error:
+        return 128 + error.sigval
+    return 0
 
 
 def start(

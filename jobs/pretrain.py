@@ -1,4 +1,4 @@
-"""Pretraining: shards in; checkpoints and metrics out. A process per device, started by torchrun (`make pretrain`)."""
+"""Pretraining: shards in; checkpoints and metrics out. A process per device: `make pretrain NPROC=…`, or torchrun."""
 
 import argparse
 import os
@@ -9,8 +9,11 @@ from pathlib import Path
 import yaml
 
 from jobs.config import load_config
+from jobs.launch import run_ranks
 from training.config import PretrainConfig
+from training.deepspeed import accumulation_steps
 
+_SHUTDOWN_S = 600  # for a checkpoint, when the training is asked to stop
 BAD_INPUT = 2  # exit code: the configuration or the input must be changed
 
 
@@ -21,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting; repeatable"
     )
+    parser.add_argument("--nproc", type=int, help="start so many processes, one per device, on this machine")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved settings, and stop")
     args = parser.parse_args(argv)
     try:
@@ -28,12 +32,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         if args.dry_run:
             print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
             return
+        if args.nproc is not None and args.nproc != 1:
+            sys.exit(_on_ranks(config, args))
         _train(config)
     except (ValueError, OSError) as error:
         # All ranks find the same; one says it.
         if os.environ.get("RANK", "0") == "0":
             print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+
+
+def _on_ranks(config: PretrainConfig, args: argparse.Namespace) -> int:
+    """Start the ranks, unless they cannot divide what they are to share."""
+    if args.nproc < 1:
+        raise ValueError(f"--nproc must be at least 1 (got {args.nproc}).")
+    accumulation_steps(config, args.nproc)
+    settings = [part for change in args.set for part in ("--set", change)]
+    return run_ranks(
+        "jobs.pretrain", ["--config", args.config, *settings], args.nproc, shutdown_s=_SHUTDOWN_S
+    )
 
 
 def _train(config: PretrainConfig) -> None:

@@ -5,8 +5,11 @@ import hashlib
 import io
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pyarrow.parquet.encryption as pe
@@ -298,3 +301,61 @@ def test_an_export_with_another_tokeniser_is_refused(corpus: Path, tmp_path: Pat
     assert answer.returncode == 2
     assert "was trained with a tokeniser whose SHA-256 is" in answer.stderr
     assert not (tmp_path / "out").exists()
+
+
+def on_two_ranks(corpus: Path, *options: str) -> list[str]:
+    command = [sys.executable, "-m", "jobs.pretrain", "--config", str(corpus / "config.yaml"), "--nproc", "2"]
+    return [*command, *options]
+
+
+def test_ranks_that_do_not_divide_the_batch_are_not_started(corpus: Path) -> None:
+    options = ("--set", "micro_batch_tokens=128", "--set", f"run_dir={corpus / 'divided'}")
+
+    answer = subprocess.run(
+        on_two_ranks(corpus, *options), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        "error: 2 ranks do not divide the global batch: global_batch_tokens 128 are 1 micro-batches of 128 tokens; "
+        "change one of the two, or the ranks.\n"
+    )
+    assert not (corpus / "divided").exists()
+
+
+def test_what_fails_on_every_rank_is_told_once(corpus: Path) -> None:
+    shards = corpus / "lacking"
+    shutil.copytree(corpus / "shards", shards)
+    (shards / "locale=de/split=train/part-00000.parquet").unlink()
+    options = ("--set", f"data.shards={shards}", "--set", f"run_dir={corpus / 'lacking-run'}")
+
+    answer = subprocess.run(
+        on_two_ranks(corpus, *options), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert answer.returncode == 2
+    told = [line for line in answer.stderr.splitlines() if "part-00000.parquet" in line]
+    assert len(told) == 1
+    assert "is missing; the manifest names it" in told[0]
+    assert "Traceback" not in answer.stderr
+
+
+def test_sigterm_to_the_launcher_leaves_a_checkpoint_to_go_on_from(corpus: Path) -> None:
+    run = corpus / "stopped"
+    options = ("--set", f"run_dir={run}", "--set", "steps=100000")
+    with subprocess.Popen(
+        on_two_ranks(corpus, *options), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline_s = time.monotonic() + 120
+        metrics = run / "metrics.jsonl"
+        while not (metrics.exists() and '"event": "step"' in metrics.read_text()):
+            assert process.poll() is None
+            assert time.monotonic() < deadline_s
+            time.sleep(0.1)
+        process.terminate()
+        returncode = process.wait(timeout=120)
+
+    assert returncode == 128 + signal.SIGTERM
+    told = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert told[-1]["event"] == "stop"
+    assert (run / "checkpoints/latest").read_text().strip() == f"step-{told[-1]['step']:08d}"
