@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         }
         page = _page(folder, first, seconds)
         picture = (Path(args.output) if args.output else folder / "training").with_suffix(".svg")
-        _plot(first, seconds["second"], picture)
+        _plot(first, seconds["second"], picture, _unigrams(folder))
     publish("\n\n".join(page), args.output)
 
 
@@ -314,7 +314,12 @@ def _unigrams(folder: Path) -> dict[str, tuple[int, int, float, float]]:
     return found
 
 
-def _plot(first: list[dict[str, Any]], second: list[dict[str, Any]], path: Path) -> None:
+def _plot(
+    first: list[dict[str, Any]],
+    second: list[dict[str, Any]],
+    path: Path,
+    unigrams: Mapping[str, tuple[int, int, float, float]],
+) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
@@ -335,13 +340,16 @@ def _plot(first: list[dict[str, Any]], second: list[dict[str, Any]], path: Path)
     told = [line for line in first if line["event"] == "step"]
     width = 100
     smooth = np.convolve([line["loss_nats"] for line in told], np.ones(width) / width, mode="valid")
+    shown = slice(0, None, width // 4)
     left.plot(
-        range(width, width + len(smooth)),
-        smooth,
-        color="tab:red",
-        linewidth=0.8,
-        label="training, mean of 100",
+        np.arange(width, width + len(smooth))[shown],
+        smooth[shown],
+        color="tab:brown",
+        linestyle=":",
+        label=f"training, mean of {width}",
     )
+    level = np.mean([cost for *_, cost in unigrams.values()])
+    left.axhline(level, color="black", linestyle="--", linewidth=1, label="unigram, mean of locales")
     left.set(xlabel="step", ylabel="nats per masked token", title="First stage: validation loss")
     left.legend(fontsize=8)
     by_step = _validations(second)
