@@ -69,6 +69,7 @@ def write_corpus(folder: Path, tokens: int) -> None:
     }
     manifest = {
         "schema_version": 1,
+        "tokenizer_sha256": "none",
         "vocab_size": VOCAB_SIZE,
         "files": entries,
         "plan": {

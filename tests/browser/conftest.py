@@ -25,6 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+_LOADING_MS = 180_000  # a machine that does other things too may take long; speed is the benchmark's matter
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator["Browser"]:
     """The browser of all tests."""
@@ -63,7 +66,7 @@ def look(tab: "Page") -> Iterator[Look]:
         tab.set_viewport_size({"width": width, "height": HEIGHT})
         tab.emulate_media(media="screen", color_scheme=scheme)
         views.append(View(tab, [], []))
-        tab.goto(path.as_uri())
+        tab.goto(path.as_uri(), timeout=_LOADING_MS)
         return views[-1]
 
     tab.goto("about:blank")
