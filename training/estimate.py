@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from training.architecture import ModelConfig, active_body, counts
+from training.architecture import ModelConfig, active_body, counts, is_chunked
 
 Offload = Literal["none", "optimizer", "all"]
 
@@ -213,9 +213,9 @@ def _head(config: ModelConfig, setup: Setup) -> float:
     targets = setup.micro_batch_tokens * setup.target_share
     table = config.vocab_size * config.hidden_size
     kept = 10 * config.hidden_size * targets
-    if targets <= config.hidden_size:
-        # Logits in bf16, in float32, and their softmax; the gradient of the embedding.
-        return kept + 10 * targets * config.vocab_size + 2 * table
+    if not is_chunked(targets, config.vocab_size, config.hidden_size):
+        # Log-probabilities, their gradient and that of the logits, all in float32; the gradient of the embedding.
+        return kept + 12 * targets * config.vocab_size + 2 * table
     # A chunk of logits is as large as the input. The gradient of the embedding is there twice, once in float32; on a
     # CPU, torch also has a float32 copy of the embedding and a gradient per chunk, measured as 20 bytes in all.
     return kept + 8 * targets * config.hidden_size + (20 if setup.on_cpu else 6) * table

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from training.architecture import ModelConfig
+from training.architecture import ModelConfig, is_chunked
 from training.attention import Segments, attend, attend_across
 from training.experts import MixtureOfExperts
 
@@ -368,13 +368,12 @@ def build(
 def mean_nats(projected_MD: Tensor, weight_VD: Tensor, bias_V: Tensor, targets_M: Tensor) -> Tensor:
     """Cross-entropy in nats, mean over the targets, without holding all logits where these are many.
 
-    Where there are more targets than dimensions, `torch.nn.functional.linear_cross_entropy` goes through them in
-    chunks, forward and again backward, and never holds M × V logits. Below, these are smaller than the embedding.
-    Without targets it is 0, with a gradient of 0.
+    Where `architecture.is_chunked` says so, `torch.nn.functional.linear_cross_entropy` goes through them in chunks,
+    forward and again backward, and never holds M × V logits. Without targets it is 0, with a gradient of 0.
     """
     if targets_M.numel() == 0:
         return F.linear(projected_MD, weight_VD, bias_V).sum()
-    if projected_MD.shape[0] <= projected_MD.shape[1]:
+    if not is_chunked(projected_MD.shape[0], *weight_VD.shape):
         return F.cross_entropy(F.linear(projected_MD, weight_VD, bias_V).float(), targets_M)
     # Not its mean: in bf16 that would be rounded to 1/32 of a nat, while rounded losses of many targets average out.
     nats_M = F.linear_cross_entropy(

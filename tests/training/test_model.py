@@ -174,8 +174,16 @@ def test_the_output_matrix_is_the_embedding() -> None:
     assert logits[:, 7].tolist() == [3.5] * 5
 
 
-@pytest.mark.parametrize("rows", [10, 200], ids=["plain", "chunked"])
-def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(rows: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "max_logits"), [(10, 0), (200, 60_000), (200, 59_999)], ids=["few", "small", "chunked"]
+)
+def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(
+    rows: int, max_logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.architecture.MAX_LOGITS", max_logits)
+    chunked: list[int] = []
+    whole = F.linear_cross_entropy
+    monkeypatch.setattr(F, "linear_cross_entropy", lambda *a, **k: (chunked.append(1), whole(*a, **k))[1])
     generator = torch.Generator().manual_seed(0)
     shapes = ((rows, 32), (300, 32), (300,))
     leaves = [torch.randn(shape, generator=generator).mul_(0.3).requires_grad_() for shape in shapes]
@@ -184,6 +192,7 @@ def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(rows: int) 
     nats = mean_nats(*leaves, targets)
 
     plain = F.cross_entropy(leaves[0] @ leaves[1].T + leaves[2], targets)
+    assert len(chunked) == (max_logits == 59_999)
     assert abs(nats.item() - plain.item()) < 1e-6
     for own, expected in zip(
         torch.autograd.grad(nats, leaves), torch.autograd.grad(plain, leaves), strict=True
@@ -191,7 +200,11 @@ def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(rows: int) 
         torch.testing.assert_close(own, expected, atol=1e-6, rtol=1e-5)
 
 
-def test_in_half_precision_the_loss_is_not_rounded_as_its_inputs_are() -> None:
+@pytest.mark.parametrize("max_logits", [0, 2**24], ids=["chunked", "whole"])
+def test_in_half_precision_the_loss_is_not_rounded_as_its_inputs_are(
+    max_logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.architecture.MAX_LOGITS", max_logits)
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn((2000, 32), generator=generator).bfloat16()
     weight, bias = (
