@@ -1,11 +1,10 @@
 """Write a trained encoder as Hugging Face's transformers reads it (`make export`)."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-BAD_INPUT = 2  # exit code: the arguments or the checkpoint must be others
+from jobs.launch import ending_in_one_sentence
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -17,13 +16,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     from training.trained import export_transformers
 
-    try:
+    with ending_in_one_sentence():
         if not args.place or not args.to:
             raise ValueError("an export needs two folders; name them: make export FROM=runs/… TO=exports/….")
         folder = export_transformers(args.place, Path(args.to), tokenizer=args.tokenizer)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
     print(
         f"{folder} -> {args.to}\n"
         f"model: transformers.ModernBertForMaskedLM.from_pretrained({args.to!r})\n"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
 # What torchrun tells its ranks; a process that was itself started by it must not pass this on.
 _OF_A_RANK: Final = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 _NO_MEMORY: Final = re.compile(
@@ -120,6 +121,19 @@ def stop(process: subprocess.Popen[bytes], *, within_s: float) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def ending_in_one_sentence() -> Iterator[None]:
+    """Within it, bad input and Ctrl-C end the process with one sentence and a code, and not with a traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
 
 
 @contextmanager

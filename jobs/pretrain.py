@@ -9,12 +9,11 @@ from pathlib import Path
 import yaml
 
 from jobs.config import load_config
-from jobs.launch import run_ranks
+from jobs.launch import BAD_INPUT, run_ranks
 from training.config import PretrainConfig
 from training.deepspeed import accumulation_steps
 
 _SHUTDOWN_S = 600  # for a checkpoint, when the training is asked to stop
-BAD_INPUT = 2  # exit code: the configuration or the input must be changed
 
 
 def main(argv: Sequence[str] | None = None) -> None:

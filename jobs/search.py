@@ -12,8 +12,6 @@ which this one watches through their metrics.jsonl.
 import argparse
 import math
 import os
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,7 +26,7 @@ from pydantic import ValidationError
 
 from jobs import trials
 from jobs.config import load_config
-from jobs.launch import sigterm_as_interrupt, write_whole
+from jobs.launch import ending_in_one_sentence, sigterm_as_interrupt, write_whole
 from training.config import PretrainConfig
 from training.deepspeed import accumulation_steps
 from training.search import (
@@ -50,7 +48,6 @@ from training.search import (
 if TYPE_CHECKING:
     import optuna
 
-BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
 _STOPPED_AT: Final = "stopped_at"
 _REASON: Final = "reason"
 
@@ -64,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved settings, and stop")
     args = parser.parse_args(argv)
-    try:
+    with ending_in_one_sentence():
         config = load_config(args.config, args.set, SearchConfig)
         if args.dry_run:
             print(_yaml(config.model_dump(mode="json")), end="")
@@ -80,12 +77,6 @@ def main(argv: Sequence[str] | None = None) -> None:
                 Search(config, base, folder).run()
         finally:
             os.close(lock)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
 
 
 def _check(config: SearchConfig, base: PretrainConfig) -> None:

@@ -4,9 +4,7 @@ import argparse
 import hashlib
 import json
 import platform
-import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -36,7 +34,6 @@ from training.tune import (
     with_candidate,
 )
 
-BAD_INPUT: Final = 2  # exit code: the configuration or the input must be changed
 SCHEMA_VERSION: Final = 1
 REFUSED: Final = "refused: "  # begins the reason of a candidate that the settings exclude
 _SHUTDOWN_S: Final = 5
@@ -59,19 +56,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved settings, and stop")
     args = parser.parse_args(argv)
-    try:
+    with launch.ending_in_one_sentence():
         config = load_config(args.config, args.set, TuneConfig)
         if args.dry_run:
             print(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
             return
         with launch.sigterm_as_interrupt():
             _tune(config)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
 
 
 def _tune(config: TuneConfig) -> None:

@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["real_pipeline", "sample_run"]
 
+_LOADING_MS = 180_000  # a machine that does other things too may take long; speed is the benchmark's matter
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that opens a browser, so that `pytest -m "not browser"` needs none."""
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-
-
-_LOADING_MS = 180_000  # a machine that does other things too may take long; speed is the benchmark's matter
 
 
 @pytest.fixture(scope="session")
